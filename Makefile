@@ -1,0 +1,48 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Both bring their own virtual environment (.venv) and the few Debian libraries the engines load.
+
+PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12 || echo python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# The demo keeps its catalog, store and Prefect's home beside the checkout, not in ~/.dailies.
+DEMO_HOME ?= $(CURDIR)/out/demo-home
+
+.PHONY: demo test check bench lock libraries clean
+
+demo: .venv/.base | libraries
+	DAILIES_HOME=$(DEMO_HOME) $(BIN)/dailies run manifests/examples/products.yaml --out out/products
+	DAILIES_HOME=$(DEMO_HOME) $(BIN)/dailies run manifests/examples/storyboard.yaml --out out/storyboard
+
+test: .venv/.test | libraries
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+bench: .venv/.test | libraries
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+libraries:
+	@sh deploy/debian-libraries.sh
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.base: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing dailies into .venv (about a minute)"
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+.venv/.test: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing dailies and its test tools into .venv (about a minute)"
+	$(PIP) install -c constraints.txt -e '.[test]'
+	touch $@ .venv/.base
+
+lock: .venv/.test
+	@$(PIP) freeze --exclude-editable
+
+clean:
+	rm -rf .venv out .pytest_cache .ruff_cache .import_linter_cache

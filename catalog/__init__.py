@@ -1,0 +1,1 @@
+"""What happened: tables, artifact store, ledger (writes) and queries (reads)."""

@@ -1,0 +1,1 @@
+"""The planner and the stages: the only room where models, media and catalog meet."""
