@@ -8,6 +8,11 @@ class CatalogError(RuntimeError):
 
     code = "CATALOG_FAILED"
 
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
 
 class StoreUnavailable(CatalogError, ConnectionError):
     """Storage or the database is away for now: try again later."""

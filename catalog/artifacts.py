@@ -1,0 +1,111 @@
+"""Artifacts: files taken in from outside, figures measured on them, and what happens when one is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from catalog.dialect import one_publisher, upsert
+from catalog.errors import Damaged, NotFound
+from catalog.failpoints import reach
+from catalog.ledger import Ledger, write_audit
+from catalog.store import hash_file
+from catalog.tables import Artifact, Execution, ExecutionOutput, Measurement
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured quality figure, its threshold, and whether it passed (None: it is only listed)."""
+
+    name: str
+    value: float
+    unit: str = ""
+    threshold: float | None = None
+    passed: bool | None = None
+
+
+class ArtifactLedger(Ledger):
+    """Writes about stored files."""
+
+    def ingest(self, path: Path, kind: str = "source", media: Mapping[str, Any] | None = None) -> str:
+        """Store a copy of a file from outside and return its SHA-256: the name of exactly the bytes that were copied.
+
+        Raises OSError if the file cannot be read, StoreUnavailable if the store cannot be written.
+        """
+        sha256 = hash_file(path)
+        with self.database.read() as connection:
+            state = connection.scalar(select(Artifact.state).where(Artifact.sha256 == sha256))
+        if state == "present" and self.has_file(sha256):
+            return sha256
+        temp, sha256 = self.store.copy_in(path)
+        try:
+            size = temp.stat().st_size
+            reach("ingest.copied")
+            final = self.store.settle(temp, sha256)
+            reach("ingest.settled")
+            with self.database.write() as connection:
+                self.write_artifact(connection, final, sha256=sha256, kind=kind, size=size, media=dict(media or {}))
+        finally:
+            self.store.discard(temp)
+        return sha256
+
+    def has_file(self, sha256: str) -> bool:
+        """Whether the store holds a file of this name (its bytes are not re-read: see `verify`)."""
+        try:
+            self.store.path(sha256)
+        except NotFound:
+            return False
+        return True
+
+    def verify(self, sha256: str) -> Path:
+        """Re-hash an artifact and return its path; damage is written down, so that it is made again, and raised."""
+        try:
+            return self.store.verify(sha256)
+        except Damaged as error:
+            self.mark_damaged(sha256, str(error))
+            raise
+
+    def mark_damaged(self, sha256: str, why: str = "") -> list[str]:
+        """A stored file lost its bytes: the executions that made it are `void`, so that it is made again; their ids."""
+        with self.database.write() as connection:
+            one_publisher(connection)
+            connection.execute(update(Artifact).where(Artifact.sha256 == sha256).values(state="damaged"))
+            makers = select(ExecutionOutput.execution_id).where(ExecutionOutput.artifact_sha256 == sha256)
+            voided = connection.scalars(
+                update(Execution)
+                .where(Execution.id.in_(makers), Execution.state == "done")
+                .values(state="void", error_code="ARTIFACT_DAMAGED", error_message=why or f"{sha256} is damaged")
+                .returning(Execution.id)
+            ).all()
+            write_audit(connection, "catalog", "damaged", sha256, {"why": why, "void": list(voided)})
+        return sorted(voided)
+
+    def measure(self, artifact: str, figures: Sequence[Figure], execution_id: str | None = None) -> None:
+        """Write down measured figures of a stored file, and which execution measured them."""
+        with self.database.write() as connection:
+            write_figures(connection, artifact, figures, execution_id)
+
+    def write_artifact(
+        self, connection: Connection, final: Path, *, sha256: str, kind: str, size: int, media: dict[str, Any]
+    ) -> None:
+        """Vouch for a settled file. Bytes that were known before keep their kind and facts and are `present` again."""
+        found = final.stat().st_size
+        if found != size:
+            raise Damaged(f"artifact {sha256[:12]}: '{final}' has {found} bytes, wanted {size}", sha256)
+        present = {"state": "present", "location": str(final.relative_to(self.store.root))}
+        connection.execute(
+            upsert(connection, Artifact)
+            .values(sha256=sha256, kind=kind, bytes=size, media=media, **present)
+            .on_conflict_do_update(index_elements=["sha256"], set_=present)
+        )
+
+
+def write_figures(connection: Connection, artifact: str, figures: Sequence[Figure], execution_id: str | None) -> None:
+    """`measure` inside a transaction."""
+    if figures:
+        rows = [{"artifact_sha256": artifact, "execution_id": execution_id} | asdict(figure) for figure in figures]
+        connection.execute(insert(Measurement), rows)

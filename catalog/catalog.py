@@ -1,0 +1,46 @@
+"""The catalog, opened: every write in one class, each part of it in a file of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from catalog.claims import ClaimLedger
+from catalog.database import Database
+from catalog.deliveries import DeliveryLedger
+from catalog.knowledge import KnowledgeLedger
+from catalog.migrate import migrate
+from catalog.publication import PublicationLedger
+from catalog.runs import RunLedger
+from catalog.workers import WorkerLedger
+
+
+class Catalog(RunLedger, WorkerLedger, ClaimLedger, PublicationLedger, DeliveryLedger, KnowledgeLedger):
+    """What happened, and the files it left. Safe to use from many threads; open one per process."""
+
+    @classmethod
+    def open(cls, database_url: str, store_root: Path) -> Catalog:
+        """Open a catalog, making or upgrading its tables first.
+
+        `database_url` is `sqlite:///path` or `postgresql+psycopg://...`. Raises UnsafeDatabase, StoreUnavailable, and
+        CatalogError (`CATALOG_NEWER`) for one that a newer Dailies has upgraded.
+        """
+        database = Database(database_url)
+        try:
+            migrate(database)
+            return cls(database, store_root)
+        except BaseException:
+            database.close()
+            raise
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self.database.close()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,85 @@
+"""The one place that knows SQLite from PostgreSQL: the clock, upserts, and who publishes when.
+
+Leases are timed by the database's clock, never by a worker's: a worker whose clock is ten minutes wrong must neither
+keep a shot too long nor lose it too early.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, DateTime, Dialect, Float, FunctionElement, func, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeDecorator
+
+_PUBLICATION_LOCK = 0x4461696C  # "Dail": any number all of us agree on
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC: `timestamptz` on PostgreSQL, sortable text on SQLite; always timezone-aware in Python."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC; a naive datetime is refused because nobody can say which zone it meant."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone; give an aware datetime")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Every stored moment is UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class _Clock(FunctionElement[datetime]):
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+def clock(seconds: float = 0.0) -> _Clock:
+    """The database's own time, `seconds` from now (negative: ago), as an SQL expression."""
+    return _Clock(literal(float(seconds), Float())) if seconds else _Clock()
+
+
+@compiles(_Clock, "sqlite")
+def _sqlite_clock(element: _Clock, compiler: SQLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction]
+    # SQLAlchemy writes six decimals; strftime gives three, and text must compare as time does.
+    shift = compiler.process(element.clauses, **kw)
+    return (
+        f"strftime('%Y-%m-%d %H:%M:%f000', 'now'{f', ({shift}) || ' + chr(39) + ' seconds' + chr(39) if shift else ''})"
+    )
+
+
+@compiles(_Clock, "postgresql")
+def _postgresql_clock(element: _Clock, compiler: SQLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction]
+    # clock_timestamp() moves inside a transaction; now() stands still.
+    shift = compiler.process(element.clauses, **kw)
+    return f"(clock_timestamp() + make_interval(secs => {shift}))" if shift else "clock_timestamp()"
+
+
+def upsert(connection: Connection, table: type[Any]) -> sqlite.Insert:
+    """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` on both databases.
+
+    Typed as SQLite's; PostgreSQL's has the same methods for what is used here.
+    """
+    if connection.dialect.name == "postgresql":
+        return cast(sqlite.Insert, postgresql.insert(table))
+    return sqlite.insert(table)
+
+
+def one_publisher(connection: Connection) -> None:
+    """Hold every other publication until this transaction ends, so that looking and then acting is one step.
+
+    SQLite has done it already: a writing transaction begins with BEGIN IMMEDIATE.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_PUBLICATION_LOCK)))

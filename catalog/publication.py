@@ -1,0 +1,279 @@
+"""Publication: how a file and the row that vouches for it become visible together, or not at all.
+
+The order (each arrow is a place to die, `catalog/failpoints.py`): the staged file is validated by its stage -> flushed
+and hashed -> the execution is journalled as `publishing` with its digests -> renamed -> the folder flushed -> marked
+`done` with its artifacts `present` in one transaction, if the fencing token still holds. `recover` finishes or
+removes what is found journalled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from catalog.artifacts import ArtifactLedger, Figure, write_figures
+from catalog.claims import Claim, check_claim
+from catalog.dialect import clock, one_publisher
+from catalog.errors import CatalogError, Damaged, NotFound, StoreUnavailable
+from catalog.executions import ExecutionLedger, Made, load_executions, still_running
+from catalog.failpoints import reach
+from catalog.store import hash_file
+from catalog.tables import Artifact, Execution, ExecutionOutput
+
+
+def _no_media() -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """One file under a temporary name from `store.stage_file`, read back and found good by its stage.
+
+    `role` is unique within the execution (`still`, `product`, `file`, `poster`); `media` are its facts.
+    """
+
+    path: Path
+    role: str
+    kind: str
+    media: Mapping[str, Any] = field(default_factory=_no_media)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One file in the journal."""
+
+    temp: str
+    role: str
+    kind: str
+    sha256: str
+    bytes: int
+    media: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Journal:
+    """What `executions.pending` holds: enough to finish a publication without its process."""
+
+    files: list[_Line]
+    figures: list[Figure]
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> _Journal:
+        return cls([_Line(**line) for line in stored["files"]], [Figure(**figure) for figure in stored["figures"]])
+
+
+class PublicationLedger(ExecutionLedger, ArtifactLedger):
+    """Ending executions so that their results become visible."""
+
+    def publish(
+        self,
+        execution_id: str,
+        files: Sequence[StagedFile],
+        *,
+        ran: Mapping[str, Any],
+        seconds: float,
+        work: float | None = None,
+        gpu_seconds: float | None = None,
+        peak_vram_bytes: int | None = None,
+        claim: Claim | None = None,
+        measurements: Sequence[Figure] = (),
+    ) -> Made:
+        """End an execution with its files; returns it, or the winner if another with the same recipe was done first.
+
+        `measurements` are of the first file. Raises StaleClaim (nothing became visible, the staged files are gone),
+        NotFound (a staged file is missing), StoreUnavailable (repeat the same call; `recover` finishes it too).
+        """
+        roles = [file.role for file in files]
+        if not files or len(set(roles)) != len(roles):
+            raise CatalogError(f"execution '{execution_id}': wanted one or more files with distinct roles, got {roles}")
+        values = _figures_of(ran, seconds, work, gpu_seconds, peak_vram_bytes)
+        try:
+            journal = self._journal(execution_id)
+            if journal is None:
+                journal = _Journal([self._weigh(file) for file in files], list(measurements))
+                reach("publish.hashed")
+                with self.database.write() as connection:
+                    one_publisher(connection)
+                    if claim is not None:
+                        check_claim(connection, claim)
+                    still_running(connection, execution_id)
+                    values |= {"state": "publishing", "pending": asdict(journal)}
+                    connection.execute(update(Execution).where(Execution.id == execution_id).values(values))
+                reach("publish.journalled")
+            return self._finish(execution_id, journal, claim)
+        except StoreUnavailable:
+            raise
+        except CatalogError as error:
+            self._withdraw(execution_id, error.code, str(error))
+            for file in files:
+                self.store.discard(file.path)
+            raise
+
+    def finish_streamed(
+        self,
+        execution_id: str,
+        *,
+        ran: Mapping[str, Any],
+        seconds: float,
+        work: float | None = None,
+        gpu_seconds: float | None = None,
+        peak_vram_bytes: int | None = None,
+        claim: Claim | None = None,
+    ) -> Made:
+        """End an execution whose frames streamed on and left no file: its identity is its recipe hash.
+
+        Returns it, or the execution with this recipe that was done first. Raises StaleClaim.
+        """
+        with self.database.write() as connection:
+            one_publisher(connection)
+            if claim is not None:
+                check_claim(connection, claim)
+            recipe_sha256 = still_running(connection, execution_id)
+            values = _figures_of(ran, seconds, work, gpu_seconds, peak_vram_bytes)
+            connection.execute(update(Execution).where(Execution.id == execution_id).values(values))
+            winner = self._stand_or_adopt(connection, execution_id, recipe_sha256)
+            return load_executions(connection, [winner], self.store.root)[0]
+
+    def recover(self, leftovers_after_seconds: float = 86_400.0) -> list[str]:
+        """Finish every publication whose files are all there, withdraw the others; returns the executions touched.
+
+        Safe beside living publishers: what it does for them they would have done next. Temporary files nobody has
+        written to for `leftovers_after_seconds` are removed.
+        """
+        with self.database.read() as connection:
+            query = (
+                select(Execution.id, Execution.pending).where(Execution.state == "publishing").order_by(Execution.id)
+            )
+            found = {
+                execution: _Journal.read(pending or {}) for execution, pending in connection.execute(query).tuples()
+            }
+        for execution_id, journal in found.items():
+            try:
+                for line in journal.files:
+                    _check_staged(line)
+                self._finish(execution_id, journal, None)
+            except (NotFound, Damaged) as error:
+                self._withdraw(execution_id, "PUBLICATION_LOST", f"its process died and its files are gone: {error}")
+            except CatalogError as error:
+                if error.code != "EXECUTION_ENDED":  # its living publisher ended it meanwhile
+                    raise
+        journalled = {line.temp for journal in found.values() for line in journal.files}
+        for temp in self.store.leftovers(leftovers_after_seconds):
+            if str(temp) not in journalled:
+                self.store.discard(temp)
+        return list(found)
+
+    def _journal(self, execution_id: str) -> _Journal | None:
+        """The journal of an earlier call that the storage interrupted."""
+        with self.database.read() as connection:
+            journalled = Execution.state == "publishing"
+            pending = connection.scalar(select(Execution.pending).where(Execution.id == execution_id, journalled))
+        return _Journal.read(pending) if pending else None
+
+    def _weigh(self, file: StagedFile) -> _Line:
+        self.store.flush(file.path)
+        size = file.path.stat().st_size
+        return _Line(str(file.path), file.role, file.kind, hash_file(file.path), size, dict(file.media))
+
+    def _finish(self, execution_id: str, journal: _Journal, claim: Claim | None) -> Made:
+        """Rename what is journalled and mark it done: the second half of `publish`, and all of `recover`."""
+        finals: list[tuple[_Line, Path]] = []
+        for line in journal.files:
+            finals.append((line, self._settle(line)))
+            reach("publish.renamed")
+        reach("publish.settled")
+        with self.database.write() as connection:
+            one_publisher(connection)
+            if claim is not None:
+                check_claim(connection, claim)
+            row = connection.execute(
+                select(Execution.state, Execution.adopted_id).where(Execution.id == execution_id)
+            ).one_or_none()
+            if row is not None and row.state in ("done", "void"):  # `recover` was here between our rename and now
+                return load_executions(connection, [row.adopted_id or execution_id], self.store.root)[0]
+            recipe_sha256 = still_running(connection, execution_id)
+            for line, final in finals:
+                self.write_artifact(
+                    connection, final, sha256=line.sha256, kind=line.kind, size=line.bytes, media=line.media
+                )
+            connection.execute(
+                insert(ExecutionOutput),
+                [{"execution_id": execution_id, "role": x.role, "artifact_sha256": x.sha256} for x in journal.files],
+            )
+            write_figures(connection, journal.files[0].sha256, journal.figures, execution_id)
+            winner = self._stand_or_adopt(connection, execution_id, recipe_sha256)
+            made = load_executions(connection, [winner], self.store.root)[0]
+            reach("publish.marking")
+        reach("publish.done")
+        return made
+
+    def _settle(self, line: _Line) -> Path:
+        try:
+            return self.store.settle(Path(line.temp), line.sha256)
+        except FileNotFoundError:  # renamed before: by the publisher that died, or by `recover` while this one slept
+            return self.store.verify(line.sha256)
+
+    def _stand_or_adopt(self, connection: Connection, execution_id: str, recipe_sha256: str) -> str:
+        """Mark an execution done, or void in favour of one that was done before; returns who stands."""
+        same = Execution.recipe_sha256 == recipe_sha256
+        winner = connection.scalar(select(Execution.id).where(same, Execution.state == "done"))
+        if winner is not None:
+            if load_executions(connection, [winner], self.store.root)[0].whole:
+                told = {"error_code": "ADOPTED", "error_message": f"'{winner}' with the same recipe was done first"}
+                lost = {"state": "void", "adopted_id": winner, "pending": None, "ended_at": clock()}
+                connection.execute(update(Execution).where(Execution.id == execution_id).values(told | lost))
+                return winner
+            # The first one's files were collected, and this time the recipe gave other bytes: another class of host.
+            told = {"error_code": "REPLACED", "error_message": f"its files are gone; made again by '{execution_id}'"}
+            lost = {"state": "void", "adopted_id": execution_id}
+            connection.execute(update(Execution).where(Execution.id == winner).values(told | lost))
+        done = {"state": "done", "progress": 1.0, "pending": None, "ended_at": clock(), "touched_at": clock()}
+        connection.execute(update(Execution).where(Execution.id == execution_id).values(done))
+        return execution_id
+
+    def _withdraw(self, execution_id: str, code: str, why: str) -> None:
+        """Take back a publication: the row says why, and files that no row vouches for are removed."""
+        with self.database.write() as connection:
+            one_publisher(connection)
+            running = Execution.state.in_(("running", "publishing"))
+            row = connection.execute(
+                select(Execution.pending).where(Execution.id == execution_id, running)
+            ).one_or_none()
+            if row is None:
+                return
+            ended = {"state": "failed", "error_code": code, "error_message": why, "pending": None, "ended_at": clock()}
+            connection.execute(update(Execution).where(Execution.id == execution_id).values(ended))
+            others = connection.scalars(select(Execution.pending).where(Execution.state == "publishing")).all()
+            expected = {line.sha256 for other in others if other for line in _Journal.read(other).files}
+            for line in _Journal.read(row.pending).files if row.pending else ():
+                self.store.discard(Path(line.temp))
+                vouched = connection.scalar(select(Artifact.sha256).where(Artifact.sha256 == line.sha256))
+                if vouched is None and line.sha256 not in expected and self.has_file(line.sha256):
+                    self.store.path(line.sha256).unlink(missing_ok=True)
+
+
+def _check_staged(line: _Line) -> None:
+    """A machine that lost power may have kept a name and lost bytes: believe the hash, not the name."""
+    temp = Path(line.temp)
+    try:
+        found = hash_file(temp)
+    except FileNotFoundError:
+        return  # renamed already; `_settle` verifies what it became
+    if found != line.sha256:
+        raise Damaged(f"staged file '{temp.name}' hashes to {found[:12]}, wanted {line.sha256[:12]}", line.sha256)
+
+
+def _figures_of(
+    ran: Mapping[str, Any],
+    seconds: float,
+    work: float | None,
+    gpu_seconds: float | None,
+    peak_vram_bytes: int | None,
+) -> dict[str, Any]:
+    values: dict[str, Any] = {"ran": dict(ran), "seconds": seconds, "gpu_seconds": gpu_seconds}
+    values["peak_vram_bytes"] = peak_vram_bytes
+    return values if work is None else values | {"work": work}

@@ -1,0 +1,220 @@
+"""Runs and their shots: who asked for what, and how it ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import func, insert, select, update
+
+from catalog.dialect import clock
+from catalog.errors import CatalogError, NotFound
+from catalog.ids import new_id, shot_id
+from catalog.ledger import Ledger, write_audit
+from catalog.tables import Rendition, Run, Shot, ShotTag
+
+RunState = Literal["planned", "running", "done", "failed", "cancelling", "cancelled"]
+
+
+@dataclass(frozen=True)
+class NewRendition:
+    """One aspect, size and rate of a shot; `rate` is a fraction as text."""
+
+    name: str
+    width: int
+    height: int
+    rate: str
+    frames: int
+
+
+def _nothing() -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class NewShot:
+    """One clip to make, as planned. `key` (item and variant) is unique within the run and stable between runs.
+
+    A shot that needs no work is submitted `done`, one that cannot be made `quarantined` with its error.
+    """
+
+    key: str
+    item: str
+    variant: str = ""
+    line: int | None = None
+    ask: Mapping[str, Any] = field(default_factory=_nothing)
+    plan: Mapping[str, Any] = field(default_factory=_nothing)
+    meta: Mapping[str, Any] = field(default_factory=_nothing)
+    state: Literal["waiting", "done", "quarantined"] = "waiting"
+    error_code: str | None = None
+    error_message: str | None = None
+    tags: Sequence[str] = ()
+    renditions: Sequence[NewRendition] = ()
+
+
+class RunLedger(Ledger):
+    """Writes of runs."""
+
+    def submit_run(
+        self,
+        *,
+        name: str,
+        kind: str,
+        manifest_sha256: str,
+        manifest: Mapping[str, Any],
+        triggered_by: str,
+        out_folder: str,
+        shots: Sequence[NewShot],
+        flow_run_id: str | None = None,
+    ) -> str:
+        """Write down a run and all its shots at once; returns the run's id. Shots are `<run>.00001` ... in order."""
+        keys = Counter(shot.key for shot in shots)
+        twice = [key for key, times in keys.items() if times > 1]
+        if twice:
+            raise CatalogError(f"run '{name}': shots share a key: {', '.join(sorted(twice)[:5])}; give each its own")
+        run_id = new_id("r")
+        rows = [
+            {
+                "id": shot_id(run_id, position),
+                "run_id": run_id,
+                "position": position,
+                "key": shot.key,
+                "item": shot.item,
+                "variant": shot.variant,
+                "line": shot.line,
+                "ask": dict(shot.ask),
+                "plan": dict(shot.plan),
+                "meta": dict(shot.meta),
+                "state": shot.state,
+                "error_code": shot.error_code,
+                "error_message": shot.error_message,
+            }
+            for position, shot in enumerate(shots, start=1)
+        ]
+        tags = [
+            {"shot_id": row["id"], "tag": tag}
+            for row, shot in zip(rows, shots, strict=True)
+            for tag in dict.fromkeys(shot.tags)
+        ]
+        renditions = [
+            {
+                "shot_id": row["id"],
+                "name": rendition.name,
+                "width": rendition.width,
+                "height": rendition.height,
+                "rate": rendition.rate,
+                "frames": rendition.frames,
+            }
+            for row, shot in zip(rows, shots, strict=True)
+            for rendition in shot.renditions
+        ]
+        with self.database.write() as connection:
+            connection.execute(
+                insert(Run).values(
+                    id=run_id,
+                    name=name,
+                    kind=kind,
+                    state="planned",
+                    manifest_sha256=manifest_sha256,
+                    manifest=dict(manifest),
+                    triggered_by=triggered_by,
+                    out_folder=out_folder,
+                    flow_run_id=flow_run_id,
+                )
+            )
+            for table, values in ((Shot, rows), (ShotTag, tags), (Rendition, renditions)):
+                if values:
+                    connection.execute(insert(table), values)
+            write_audit(connection, triggered_by, "submit", run_id, {"name": name, "kind": kind, "shots": len(shots)})
+        return run_id
+
+    def set_run_state(
+        self,
+        run_id: str,
+        state: RunState,
+        *,
+        flow_run_id: str | None = None,
+        error_code: str | None = None,
+        error_message: str | None = None,
+    ) -> None:
+        """Move a run to `state`; its start is stamped once, its end when the state is final. Raises NotFound."""
+        values: dict[str, Any] = {"state": state, "error_code": error_code, "error_message": error_message}
+        if flow_run_id is not None:
+            values["flow_run_id"] = flow_run_id
+        if state == "running":
+            values |= {"started_at": func.coalesce(Run.started_at, clock()), "ended_at": None}
+        if state in ("done", "failed", "cancelled"):
+            values["ended_at"] = clock()
+        with self.database.write() as connection:
+            changed = connection.execute(update(Run).where(Run.id == run_id).values(values).returning(Run.id)).all()
+            if not changed:
+                raise NotFound(f"no run '{run_id}' in this catalog")
+
+    def finish_run(self, run_id: str) -> RunState:
+        """Close a run by what became of its shots and return its state.
+
+        `done` if every shot is, `failed` if any is failed or quarantined, `cancelled` if that was asked for; a run
+        with shots still waiting or claimed is not over: its state is returned unchanged.
+        """
+        with self.database.write() as connection:
+            state = connection.scalar(select(Run.state).where(Run.id == run_id))
+            if state is None:
+                raise NotFound(f"no run '{run_id}' in this catalog")
+            counts = dict[str, int](
+                connection.execute(select(Shot.state, func.count()).where(Shot.run_id == run_id).group_by(Shot.state))
+                .tuples()
+                .all()
+            )
+            if counts.get("waiting") or counts.get("claimed"):
+                return _run_state(state)
+            if state in ("cancelling", "cancelled"):
+                state = "cancelled"
+            else:
+                state = "failed" if set(counts) - {"done"} else "done"
+            connection.execute(update(Run).where(Run.id == run_id).values(state=state, ended_at=clock()))
+            return _run_state(state)
+
+    def cancel_run(self, run_id: str, who: str) -> int:
+        """Ask a run to stop: waiting shots are cancelled at once, claimed ones when their worker sees it.
+
+        Returns how many shots were cancelled. A run that has ended is left as it is.
+        """
+        with self.database.write() as connection:
+            state = connection.scalar(select(Run.state).where(Run.id == run_id))
+            if state is None:
+                raise NotFound(f"no run '{run_id}' in this catalog")
+            if state in ("done", "failed", "cancelled"):
+                return 0
+            shots = connection.scalars(
+                update(Shot)
+                .where(Shot.run_id == run_id, Shot.state == "waiting")
+                .values(state="cancelled", ended_at=clock())
+                .returning(Shot.id)
+            ).all()
+            connection.execute(update(Run).where(Run.id == run_id).values(state="cancelling"))
+            write_audit(connection, who, "cancel", run_id, {"shots": len(shots)})
+        return len(shots)
+
+    def reopen_run(self, run_id: str, who: str, *, states: Sequence[str] = ("failed", "cancelled")) -> int:
+        """Put a run's shots in `states` back to `waiting` with their attempts forgotten; returns how many."""
+        with self.database.write() as connection:
+            shots = connection.scalars(
+                update(Shot)
+                .where(Shot.run_id == run_id, Shot.state.in_(states))
+                .values(state="waiting", attempts=0, error_code=None, error_message=None, ended_at=None)
+                .returning(Shot.id)
+            ).all()
+            if shots:
+                connection.execute(update(Run).where(Run.id == run_id).values(state="planned", ended_at=None))
+                write_audit(connection, who, "reopen", run_id, {"shots": len(shots), "states": list(states)})
+        return len(shots)
+
+
+def _run_state(state: str) -> RunState:
+    match state:
+        case "planned" | "running" | "done" | "failed" | "cancelling" | "cancelled":
+            return state
+        case _:
+            raise CatalogError(f"a run is in the unknown state '{state}'; this catalog was written by a newer version")

@@ -1,0 +1,40 @@
+"""The catalog's tables, typed; `Base.metadata` is the whole schema, `catalog/migrations` how a database gets there."""
+
+from catalog.tables.base import Base
+from catalog.tables.knowledge import Benchmark, Picture, Weights
+from catalog.tables.results import (
+    Artifact,
+    Delivery,
+    Execution,
+    ExecutionInput,
+    ExecutionOutput,
+    Measurement,
+    Review,
+    ShotDelivery,
+    ShotExecution,
+)
+from catalog.tables.work import Audit, Batch, BatchShot, Rendition, Run, Shot, ShotTag, Worker
+
+__all__ = [
+    "Artifact",
+    "Audit",
+    "Base",
+    "Batch",
+    "BatchShot",
+    "Benchmark",
+    "Delivery",
+    "Execution",
+    "ExecutionInput",
+    "ExecutionOutput",
+    "Measurement",
+    "Picture",
+    "Rendition",
+    "Review",
+    "Run",
+    "Shot",
+    "ShotDelivery",
+    "ShotExecution",
+    "ShotTag",
+    "Weights",
+    "Worker",
+]

@@ -1,0 +1,164 @@
+"""What was asked for and who works on it: runs, shots, renditions, batches, workers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Integer, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from catalog.dialect import clock
+from catalog.tables.base import Base, one_of
+
+RUN_STATES = ("planned", "running", "done", "failed", "cancelling", "cancelled")
+SHOT_STATES = ("waiting", "claimed", "done", "quarantined", "failed", "cancelled")
+BATCH_STATES = ("planned", "running", "done", "failed", "cancelled")
+
+
+class Run(Base):
+    """One submission of one manifest."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        one_of("state", RUN_STATES),
+        Index(None, "name", "kind", "created_at"),
+        Index(None, "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    state: Mapped[str]
+    manifest_sha256: Mapped[str]
+    manifest: Mapped[dict[str, Any]]
+    triggered_by: Mapped[str]
+    out_folder: Mapped[str]
+    flow_run_id: Mapped[str | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock())
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class Shot(Base):
+    """One clip to make. `lease_token` only ever grows: whoever holds the largest one may publish."""
+
+    __tablename__ = "shots"
+    __table_args__ = (
+        one_of("state", SHOT_STATES),
+        Index(None, "run_id", "key", unique=True),
+        Index(None, "run_id", "state"),
+        Index(None, "item"),
+        Index(
+            "ix_shots_leases",
+            "lease_expires_at",
+            sqlite_where=text("state = 'claimed'"),
+            postgresql_where=text("state = 'claimed'"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
+    position: Mapped[int]
+    key: Mapped[str]
+    item: Mapped[str]
+    variant: Mapped[str]
+    line: Mapped[int | None]
+    ask: Mapped[dict[str, Any]]
+    plan: Mapped[dict[str, Any]]
+    meta: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    attempts: Mapped[int] = mapped_column(default=0)
+    deaths: Mapped[int] = mapped_column(default=0)
+    batch_id: Mapped[str | None] = mapped_column(ForeignKey("batches.id"), index=True)
+    lease_owner: Mapped[str | None]
+    lease_token: Mapped[int] = mapped_column(default=0)
+    lease_expires_at: Mapped[datetime | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock())
+    ended_at: Mapped[datetime | None]
+
+
+class ShotTag(Base):
+    """One tag of one shot, a row of its own so that a selection by tag is an index look-up on every database."""
+
+    __tablename__ = "shot_tags"
+    __table_args__ = (Index(None, "tag"),)
+
+    shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Rendition(Base):
+    """A shot at one aspect, size and rate; `rate` is a fraction as text (`30`, `30000/1001`)."""
+
+    __tablename__ = "renditions"
+
+    shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    width: Mapped[int]
+    height: Mapped[int]
+    rate: Mapped[str]
+    frames: Mapped[int]
+
+
+class Worker(Base):
+    """One process that can work batches, and what it has."""
+
+    __tablename__ = "workers"
+    __table_args__ = (Index(None, "heartbeat_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    pool: Mapped[str]
+    device: Mapped[str]
+    memory_bytes: Mapped[int | None]
+    engines: Mapped[dict[str, Any]]
+    weights: Mapped[dict[str, Any]]
+    code_version: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(default=clock())
+    heartbeat_at: Mapped[datetime] = mapped_column(default=clock())
+
+
+class Batch(Base):
+    """Some shots of a run, worked by one `render` flow run."""
+
+    __tablename__ = "batches"
+    __table_args__ = (one_of("state", BATCH_STATES), Index(None, "run_id", "state"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
+    worker_id: Mapped[str | None] = mapped_column(ForeignKey("workers.id"))
+    flow_run_id: Mapped[str | None]
+    state: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=clock())
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class BatchShot(Base):
+    """A shot handed to a batch; after a worker's death the shot is in a second batch too."""
+
+    __tablename__ = "batch_shots"
+    __table_args__ = (Index(None, "shot_id"),)
+
+    batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), primary_key=True)
+
+
+class Audit(Base):
+    """Who did what to what."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index(None, "subject"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=clock())
+    who: Mapped[str]
+    what: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[dict[str, Any]]
