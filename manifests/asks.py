@@ -1,0 +1,115 @@
+"""The asks of a manifest: layers merged, checked, and shared where they are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from manifests.ask import BUILT_IN, Ask, Part
+from manifests.errors import Problem
+from manifests.faults import Path, Place, nearest, problems_of, shortened
+from manifests.keys import ask_schema
+from manifests.layers import Layer, Values, overlaid, place_of
+from manifests.marked import Marked
+from manifests.variants import variable, variables
+
+_PARTS = ("motion", "light", "place", "backdrop", "upscale", "render")
+_STAND_IN = {"source": {"kind": "image", "path": "."}}
+"""A source for layers that need none by themselves."""
+
+
+class Asks:
+    """Makes complete asks from a manifest's layers.
+
+    Header, profiles and overrides are checked once and alone, so that a fault in a profile no row uses is told too; a
+    faulty layer then says nothing, so that its fault is not told again by every row.
+    """
+
+    def __init__(self, written: Marked, file: str, kind: str, overrides: Layer, problems: list[Problem]) -> None:
+        self.problems = problems
+        self._shared: dict[Part, Part] = {}
+        self._overrides = self._sound(overrides, "")
+        defaults = self._layer(written.get("defaults"), "defaults", file, written.lines.get("defaults"))
+        self.profiles: dict[str, Layer] = {}
+        for name, profile, line in self._written_profiles(written, file):
+            self.profiles[name] = self._layer(profile, f"profiles.{name}", file, line)
+        built_in = Layer(BUILT_IN[kind], "built-in")
+        self._below: dict[str | None, tuple[Sequence[Layer], Values]] = {}
+        for name in (None, *self.profiles):
+            layers = [built_in, defaults, *([] if name is None else [self.profiles[name]])]
+            merged: Values = {}
+            for layer in layers:
+                merged = overlaid(merged, layer.values)
+            self._below[name] = layers, merged
+
+    def ask(self, row: Layer, profile: str | None) -> tuple[Values, Ask] | None:
+        """A row's merged values and its ask; None, with its problems told, where they are no ask."""
+        layers, merged = self._below[profile]
+        values = overlaid(overlaid(merged, row.values), self._overrides.values)
+        place = _placer([*layers, row, self._overrides], row)
+        ask = self._validated(values, place)
+        if ask is None or not self._sound_matrix(values.get("variants"), place, ""):
+            return None
+        return values, ask
+
+    def varied(self, values: Values, layer: Values, row: Layer) -> Ask | None:
+        """The ask of one variant: `layer` over a row's merged values."""
+        return self._validated(overlaid(values, layer), _placer([row], row))
+
+    def _validated(self, values: Values, place: Callable[[Path], Place]) -> Ask | None:
+        try:
+            ask = Ask.model_validate(values)
+        except ValidationError as error:
+            self.problems.extend(problems_of(error, values, ask_schema(), place))
+            return None
+        # Ten thousand rows say the same few things: equal parts are kept once.
+        parts = {name: self._shared.setdefault(part, part) for name in _PARTS if (part := getattr(ask, name))}
+        return ask.model_copy(update=parts)
+
+    def _layer(self, written: object, name: str, file: str, line: int | None) -> Layer:
+        if isinstance(written, Marked):
+            return self._sound(Layer(written, file), name)
+        if written is not None:
+            found = f"{name} is {shortened(written)}, wanted a mapping"
+            self.problems.append(Problem("WRONG_TYPE", found, "write keys of an ask below it", file, line))
+        return Layer({}, file)
+
+    def _sound(self, layer: Layer, name: str) -> Layer:
+        """The layer, or where it is faulty, its problems told and an empty one."""
+        values = overlaid(_STAND_IN, layer.values)
+        place = _placer([layer], layer)
+        before = len(self.problems)
+        try:
+            Ask.model_validate(values)
+        except ValidationError as error:
+            self.problems.extend(problems_of(error, values, ask_schema(), place, name))
+        self._sound_matrix(layer.values.get("variants"), place, name)
+        return layer if len(self.problems) == before else Layer({}, layer.file)
+
+    def _sound_matrix(self, matrix: object, place: Callable[[Path], Place], prefix: str) -> bool:
+        """Whether every key of a variants matrix may vary; the values are checked with the shots they make."""
+        sound = True
+        for key in cast("Mapping[str, object]", matrix) if isinstance(matrix, Mapping) else ():
+            if not variable(key):
+                near = nearest(key, variables())
+                remedy = f"did you mean {near}?" if near else "dotted keys of an ask, such as seed or motion.move"
+                found = f"{prefix + '.' if prefix else ''}variants: '{key}' cannot vary"
+                self.problems.append(Problem("UNKNOWN_KEY", found, remedy, *place(("variants", key))))
+                sound = False
+        return sound
+
+    def _written_profiles(self, written: Marked, file: str) -> list[tuple[str, Any, int]]:
+        profiles = written.get("profiles")
+        if isinstance(profiles, Marked):
+            return [(name, profile, profiles.lines[name]) for name, profile in profiles.items()]
+        if profiles is not None:
+            remedy = "write profiles: and below it a name: with its keys"
+            line = written.lines["profiles"]
+            self.problems.append(Problem("WRONG_TYPE", "profiles: is no mapping", remedy, file, line))
+        return []
+
+
+def _placer(layers: Sequence[Layer], home: Layer) -> Callable[[Path], Place]:
+    return lambda path: place_of(path, layers, home)
