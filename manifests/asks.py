@@ -13,7 +13,7 @@ from manifests.faults import Path, Place, nearest, problems_of, shortened
 from manifests.keys import ask_schema
 from manifests.layers import Layer, Values, overlaid, place_of
 from manifests.marked import Marked
-from manifests.variants import variable, variables
+from manifests.variants import combinations, variable, variables
 
 _PARTS = ("motion", "light", "place", "backdrop", "upscale", "render")
 _STAND_IN = {"source": {"kind": "image", "path": "."}}
@@ -50,13 +50,13 @@ class Asks:
         values = overlaid(overlaid(merged, row.values), self._overrides.values)
         place = _placer([*layers, row, self._overrides], row)
         ask = self._validated(values, place)
-        if ask is None or not self._sound_matrix(values.get("variants"), place, ""):
-            return None
-        return values, ask
+        sound = self._sound_matrix(row.values.get("variants"), place, "")
+        return (values, ask) if ask is not None and sound else None
 
     def varied(self, values: Values, layer: Values, row: Layer) -> Ask | None:
         """The ask of one variant: `layer` over a row's merged values."""
-        return self._validated(overlaid(values, layer), _placer([row], row))
+        whole = {key: value for key, value in overlaid(values, layer).items() if key != "variants"}
+        return self._validated(whole, lambda path: place_of(("variants",), [row], row))
 
     def _validated(self, values: Values, place: Callable[[Path], Place]) -> Ask | None:
         try:
@@ -89,16 +89,23 @@ class Asks:
         return layer if len(self.problems) == before else Layer({}, layer.file)
 
     def _sound_matrix(self, matrix: object, place: Callable[[Path], Place], prefix: str) -> bool:
-        """Whether every key of a variants matrix may vary; the values are checked with the shots they make."""
-        sound = True
-        for key in cast("Mapping[str, object]", matrix) if isinstance(matrix, Mapping) else ():
+        """Whether every key of a variants matrix may vary, and takes each of its values."""
+        before = len(self.problems)
+        for key, choices in cast("Mapping[str, Any]", matrix).items() if isinstance(matrix, Mapping) else ():
+            here = place(("variants", key))
+            name = f"{prefix}.variants" if prefix else "variants"
             if not variable(key):
                 near = nearest(key, variables())
                 remedy = f"did you mean {near}?" if near else "dotted keys of an ask, such as seed or motion.move"
-                found = f"{prefix + '.' if prefix else ''}variants: '{key}' cannot vary"
-                self.problems.append(Problem("UNKNOWN_KEY", found, remedy, *place(("variants", key))))
-                sound = False
-        return sound
+                self.problems.append(Problem("UNKNOWN_KEY", f"{name}: '{key}' cannot vary", remedy, *here))
+                continue
+            for _, setting in combinations({key: choices}) if isinstance(choices, list | tuple) else ():
+                values = overlaid(_STAND_IN, setting)
+                try:
+                    Ask.model_validate(values)
+                except ValidationError as error:
+                    self.problems.extend(problems_of(error, values, ask_schema(), lambda path, at=here: at, name))
+        return len(self.problems) == before
 
     def _written_profiles(self, written: Marked, file: str) -> list[tuple[str, Any, int]]:
         profiles = written.get("profiles")

@@ -103,7 +103,7 @@ class Manifest:
         return {
             "kind": self.kind,
             "name": self.name,
-            "out": {"folder": self._told(self.out_folder), "template": self.out_template},
+            "out": {"folder": self._told(str(self.out_folder)), "template": self.out_template},
             "version": self.version,
         }
 
@@ -123,12 +123,12 @@ class Manifest:
         source = dumped["source"]
         for name in ("path", "mask"):
             if source[name] is not None:
-                source[name] = self._told(Path(source[name]))
+                source[name] = self._told(source[name])
         return dumped
 
-    def _told(self, path: Path) -> str:
-        home = self.file.parent
-        return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
+    def _told(self, path: str) -> str:
+        """Relative to the manifest's folder where it lies inside; as text, because this runs for every row."""
+        return path.removeprefix(f"{self.file.parent}/")
 
 
 def _canonical(value: object) -> str:

@@ -16,6 +16,7 @@ DEFAULT_TEMPLATE = "{id}_{variant}_{preset}"
 FIELDS = ("id", "variant", "preset", "title", "shot", "panel")
 """What a template may name, besides `meta.<name>`."""
 
+_SAFE = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 _EXTENSIONS = (".mp4", ".mov")
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "œ": "oe", "ł": "l", "Ł": "L", "đ": "d"})
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{n}" for device in ("com", "lpt") for n in range(1, 10))}
@@ -27,12 +28,13 @@ def portable(text: str, longest: int = LONGEST) -> str:
     It starts with no `-` or `.` and ends with no `.`. Spaces become `-`. Where more than spaces was lost or cut, eight
     hex digits of the text's SHA-256 follow, so that names of different texts stay different.
     """
-    plain = unicodedata.normalize("NFC", text)
-    spaced = re.sub(r"\s+", "-", plain.strip(" "))
+    if _SAFE.fullmatch(text) and len(text) <= longest and text.split(".")[0].lower() not in _RESERVED:
+        return text
+    plain = unicodedata.normalize("NFC", text).strip(" ")
+    spaced = re.sub(r"\s+", "-", plain)
     ascii_text = unicodedata.normalize("NFKD", spaced.translate(_LETTERS)).encode("ascii", "ignore").decode()
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", ascii_text).lstrip("-.").rstrip("-. ")
-    untouched = name == plain.strip(" ").replace(" ", "-")
-    if untouched and name and len(name) <= longest and name.split(".")[0].lower() not in _RESERVED:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", ascii_text).lstrip("-.").rstrip("-.")
+    if name == plain.replace(" ", "-") and len(name) <= longest and name.split(".")[0].lower() not in _RESERVED:
         return name
     digest = hashlib.sha256(plain.encode()).hexdigest()[:8]
     stem = name[: longest - len(digest) - 1].rstrip("-.")

@@ -45,7 +45,7 @@ def inline_rows(rows: MarkedList, file: str, problems: list[Problem]) -> Iterato
 def csv_rows(text: str, file: str, columns: Columns, problems: list[Problem]) -> Iterator[Row]:
     """Rows of a CSV with one line of headings. Blank rows and empty cells say nothing; a quoted cell may hold lines."""
     records = _records(text, file, columns.spec.delimiter, problems)
-    line, headings = next(records, (1, []))
+    line, headings = next(records, (1, list[str]()))
     while headings and not headings[-1]:
         headings.pop()
     if not headings:
