@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.camera.errors import CameraError
 from models.camera.path import Box, Path, Views
 from models.camera.planes import bt709, chroma_grid
-from models.camera.pyramid import Grid, Pyramid, pixel_grid, to_plate
-from models.camera.scene import Bytes, Scene, over, premultiplied
-from models.camera.sweep import Sweep, SweepLight, box_of
+from models.camera.pyramid import MARGIN_PX, Grid, Pyramid, Samples, pixel_grid, to_plate
+from models.camera.scene import HALF, Edges, Scene, box_of, over, premultiplied
+from models.camera.sweep import Sweep, SweepLight
 from models.clip import Frame, Planes
 
 Home = tuple[float, float, float, float]
@@ -41,7 +41,8 @@ def color_painter(scene: Scene, path: Path, sweep: Sweep | None) -> Callable[[in
     """Frame number -> its picture; the product's layer follows its own views, and the light follows the product."""
     grid = pixel_grid(path.clip.width, path.clip.height)
     plate = _pyramid(scene.plate, scene.home, path, path.plate, grid)
-    product = _Product(scene, path, grid, sweep) if scene.layer is not None or sweep is not None else None
+    area = scene.occupied if scene.layer is not None or sweep is not None else None
+    product = _Product(scene, path, grid, area, sweep) if area is not None else None
 
     def paint(frame: int) -> Frame:
         picture = plate.sample(path.plate[frame], grid)
@@ -53,50 +54,51 @@ def color_painter(scene: Scene, path: Path, sweep: Sweep | None) -> Callable[[in
 
 
 class _Product:
-    """What happens only where the product is."""
+    """What happens only where the product is: its layer, and the light on it."""
 
-    def __init__(self, scene: Scene, path: Path, grid: Grid, sweep: Sweep | None) -> None:
-        matte = scene.product
-        box = box_of(matte) if matte is not None else None
-        if matte is None or box is None:
-            raise CameraError(
-                "camera: a light sweep needs to know where the product is, and neither layer nor matte shows any",
-                remedy="give the scene a layer or a matte, or sweep nothing",
-                code="CAMERA_SCENE",
-            )
-        self.home, self.grid, self.box = scene.home, grid, box
+    def __init__(self, scene: Scene, path: Path, grid: Grid, area: Edges, sweep: Sweep | None) -> None:
+        self.grid = grid
         self.views = path.layer if path.layer is not None else path.plate
-        self.layer = self.matte = None
+        margin = math.ceil(MARGIN_PX * max(1.0, float(self.views.w.max()) * scene.home[2] / grid.width))
+        left, top = max(0, area[0] - margin), max(0, area[1] - margin)
+        around = (slice(top, area[3] + margin), slice(left, area[2] + margin))
+        x, y, w, h = scene.home
+        self.home = (x - left, y - top, w, h)  # from here on, the part around the product is the plate
+        self.area = (area[0] - left, area[1] - top, area[2] - left, area[3] - top)
+        self.layer = self.matte = self.light = None
         if scene.layer is not None:
-            self.layer = _pyramid(premultiplied(scene.layer), scene.home, path, self.views, grid, transparent=True)
-        if sweep is not None and (scene.layer is None or scene.matte is not None):
-            self.matte = _pyramid(matte, scene.home, path, self.views, grid, transparent=True)
-        self.light = SweepLight(sweep, box, path.clip.frames, loop=path.move.loop) if sweep is not None else None
+            layer = premultiplied(scene.layer[around])
+            self.layer = _pyramid(layer, self.home, path, self.views, grid, transparent=True)
+        if sweep is not None and scene.matte is not None:
+            exact = scene.matte[around].astype(np.float32)
+            self.matte = _pyramid(exact, self.home, path, self.views, grid, transparent=True)
+        if sweep is not None and scene.product is not None:
+            solid = box_of(scene.product[around] & HALF) or self.area
+            self.light = SweepLight(sweep, solid, path.clip.frames, loop=path.move.loop)
 
     def draw(self, picture: Frame, frame: int) -> None:
         """Lay the product over `picture` (H, W, 3) and light it, in place."""
         view = self.views[frame]
-        region = _seen(to_plate(view, self.home, self.grid), self.box, self.grid)
+        region = _seen(to_plate(view, self.home, self.grid), self.area, self.grid)
         if region is None:
             return
         left, top, columns, rows = region
         part = self.grid.part(left, top, columns, rows)
         here = (slice(top, top + rows), slice(left, left + columns))
-        matte = None
+        matte = self.matte.sample(view, part) if self.matte is not None else None
         if self.layer is not None:
             layer = self.layer.sample(view, part)
-            picture[here] = over(layer, np.ascontiguousarray(picture[here]))
-            matte = np.ascontiguousarray(layer[..., 3])
-        if self.matte is not None:
-            matte = self.matte.sample(view, part)
+            picture[here] = over(layer, picture[here])
+            matte = layer[..., 3] if matte is None else matte
         if self.light is not None and matte is not None:
+            whole = np.rint(matte).clip(0, 255).astype(np.uint8)
             affine = to_plate(view, self.home, part)
-            picture[here] = self.light.shine(np.ascontiguousarray(picture[here]), matte, affine, frame)
+            picture[here] = self.light.shine(np.ascontiguousarray(picture[here]), whole, affine, frame)
 
 
-def _seen(affine: NDArray[np.float64], box: tuple[int, int, int, int], grid: Grid) -> Region | None:
-    """The part of the frame that a box on the plate can reach, filters included; None where it is out of view."""
-    left, top, right, bottom = box
+def _seen(affine: NDArray[np.float64], area: Edges, grid: Grid) -> Region | None:
+    """The part of the frame that an area of the plate can reach, filters included; None where it is out of view."""
+    left, top, right, bottom = area
     corners = np.array([[x, y, 1.0] for x in (left, right) for y in (top, bottom)]).T
     index = cv2.invertAffineTransform(affine) @ corners
     reach = 4.0 + 3.0 / float(np.hypot(affine[0, 0], affine[1, 0]))  # a Lanczos lobe of the frame and one of the plate
@@ -106,7 +108,9 @@ def _seen(affine: NDArray[np.float64], box: tuple[int, int, int, int], grid: Gri
     return (int(first[0]), int(first[1]), columns, rows) if columns > 0 and rows > 0 else None
 
 
-def _pyramid(picture: Bytes, home: Home, path: Path, views: Views, grid: Grid, *, transparent: bool = False) -> Pyramid:
+def _pyramid(
+    picture: Samples, home: Home, path: Path, views: Views, grid: Grid, *, transparent: bool = False
+) -> Pyramid:
     pitch = grid.step * home[2] / grid.width
     pitches = (float(views.w.min()) * pitch, float(views.w.max()) * pitch)
     bounds: Box = views.bounds(path.aspect)

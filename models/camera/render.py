@@ -17,7 +17,7 @@ from models.camera.errors import CameraError
 from models.camera.painter import color_painter, planes_painter
 from models.camera.path import Path
 from models.camera.path import path as fly
-from models.camera.scene import Scene
+from models.camera.scene import HALF, Scene
 from models.camera.sweep import Sweep
 from models.clip import Frame, Planes
 
@@ -130,9 +130,9 @@ def _check(scene: Scene, path: Path, *, sweep: Sweep | None, planes: bool, worke
         raise CameraError(
             f"camera: 4:2:0 planes need even sizes, the clip is {clip.width}x{clip.height}", code="CAMERA_SCENE"
         )
-    if sweep is not None and scene.product is None:
+    if sweep is not None and (scene.product is None or not np.any(scene.product & HALF)):
         raise CameraError(
-            "camera: a light sweep needs a product layer or a matte, the scene has neither",
+            "camera: a light sweep needs a product layer or a matte that shows the product, the scene has neither",
             remedy="prepare the still with layers, or ask for no sweep",
             code="CAMERA_SCENE",
         )

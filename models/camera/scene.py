@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from models.camera.errors import CameraError
 
 Bytes = NDArray[np.uint8]
+Edges = tuple[int, int, int, int]
+"""left, top, right, bottom in whole pixels."""
+HALF = np.uint8(0x80)  # the bit that every matte value of at least one half has
 
 
 @dataclass(frozen=True)
@@ -53,22 +56,46 @@ class Scene:
             return self.matte
         return self.layer[..., 3]
 
+    @property
+    def occupied(self) -> Edges | None:
+        """Edges of everything the layer and the matte hold; None where they hold nothing."""
+        masks = [self.matte] if self.layer is None else [self.matte, self.layer[..., 3]]
+        boxes = [box for mask in masks if mask is not None and (box := box_of(mask)) is not None]
+        if not boxes:
+            return None
+        lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+        return min(lefts), min(tops), max(rights), max(bottoms)
+
     def flat(self) -> Scene:
         """The same picture with the layer laid on the plate; the matte still knows where the product is."""
         if self.layer is None:
             return self
-        return replace(self, plate=over(premultiplied(self.layer), self.plate), layer=None, matte=self.product)
+        plate = self.plate.copy()
+        box = box_of(self.layer[..., 3])
+        if box is not None:
+            left, top, right, bottom = box
+            here = (slice(top, bottom), slice(left, right))
+            plate[here] = over(premultiplied(self.layer[here]), plate[here])
+        return replace(self, plate=plate, layer=None, matte=self.product)
 
 
-def premultiplied(layer: Bytes) -> Bytes:
-    """Straight to premultiplied alpha, uint8 (H, W, 4): the only form that may be resampled without a halo."""
-    alpha = layer[..., 3]
-    color = cv2.multiply(layer[..., :3], cv2.merge([alpha, alpha, alpha]), scale=1 / 255)
-    return np.dstack([np.asarray(color, dtype=np.uint8), alpha])
+def box_of(matte: Bytes) -> Edges | None:
+    """Edges of what is not zero in (H, W); None where all is."""
+    left, top, width, height = cv2.boundingRect(np.ascontiguousarray(matte))
+    return (left, top, left + width, top + height) if width and height else None
 
 
-def over(layer: Bytes, plate: Bytes) -> Bytes:
+def premultiplied(layer: Bytes) -> NDArray[np.float32]:
+    """Straight uint8 (H, W, 4) -> premultiplied float32 (H, W, 4), 0..255: the form that is resampled without a halo.
+
+    Float, because a sharp filter overshoots at an edge: colour and alpha must do so together, neither of them clipped.
+    """
+    made = layer.astype(np.float32)
+    made[..., :3] *= made[..., 3:] / np.float32(255)
+    return made
+
+
+def over(layer: NDArray[np.float32], plate: Bytes) -> Bytes:
     """Premultiplied layer (H, W, 4) over plate (H, W, 3), in sRGB as pictures with alpha are made."""
-    behind = cv2.bitwise_not(layer[..., 3])
-    dimmed = cv2.multiply(plate, cv2.merge([behind, behind, behind]), scale=1 / 255)
-    return np.asarray(cv2.add(layer[..., :3], dimmed), dtype=np.uint8)
+    behind = np.float32(1) - layer[..., 3:] / np.float32(255)
+    return np.rint(layer[..., :3] + behind * plate).clip(0, 255).astype(np.uint8)

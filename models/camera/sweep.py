@@ -72,12 +72,6 @@ class SweepLight:
         return np.asarray(cv2.add(picture, gained), dtype=np.uint8)
 
 
-def box_of(matte: Bytes) -> tuple[int, int, int, int] | None:
-    """left, top, right, bottom of what is not zero in (H, W); None where all is."""
-    left, top, width, height = cv2.boundingRect(matte)
-    return (left, top, left + width, top + height) if width and height else None
-
-
 def _profile(strength: float) -> Bytes:
     """The band's light from one side to the other, as the sRGB code that light has on black."""
     x = np.linspace(-REACH, REACH, _STEPS + 1)

@@ -1,0 +1,379 @@
+"""What the camera's frames show: the right picture, at the right place, in the right colour, and no more of them."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path as FilePath
+from typing import get_args
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.camera import CameraError, Move, Path, Scene, Sweep, Views, extent, path, render, versions
+from models.camera.move import Kind
+from models.clip import Clip
+from tests.benchmarks.camera_motion import jitter, positions
+
+CLIP = Clip(320, 180, Fraction(25), 9)
+MOVING = [kind for kind in get_args(Kind) if kind != "hold"]
+PHOTO = FilePath(__file__).parents[3] / "shared/data/products/2-slice-toaster.webp"
+
+
+def move_of(kind: str, amount: float = 0.1, **more) -> Move:
+    return Move(kind, amount, direction="up" if kind == "tilt" else "left", seed=4, **more)
+
+
+def waves(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """A picture known everywhere: (..., 3) at plate positions in pixels, finest wave 14 px long."""
+    red = 120 + 50 * np.sin(2 * np.pi * (x * 0.06 + y * 0.02)) + 40 * np.cos(2 * np.pi * (y * 0.05))
+    green = 128 + 60 * np.cos(2 * np.pi * (x * 0.031 - y * 0.047))
+    blue = 110 + 70 * np.sin(2 * np.pi * (x * 0.04 + y * 0.04) + 1.0)
+    return np.stack([red, green, blue], axis=-1)
+
+
+def drawn(flown: Path, density: float = 1.0) -> Scene:
+    """A plate of waves just large enough for the path, home at a fractional place."""
+    left, top, right, bottom = extent(flown)
+    w, h = flown.clip.width * density, flown.clip.height * density
+    home = (left * w + 0.3, top * h + 0.6, w, h)
+    size = (math.ceil((1 + left + right) * w + 1), math.ceil((1 + top + bottom) * h + 1))
+    x, y = np.meshgrid(np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5)
+    return Scene(np.rint(waves(x, y)).astype(np.uint8), home)
+
+
+def seen(views: Views, frame: int, clip: Clip, home: tuple, step: int = 1, at: tuple = (0.5, 0.5)) -> np.ndarray:
+    """What frame `frame` should show: the definition of a view, applied to the waves themselves."""
+    view = views[frame]
+    u, v = np.meshgrid(
+        ((np.arange(clip.width // step) * step + at[0]) / clip.width - 0.5) * view.w * home[2],
+        ((np.arange(clip.height // step) * step + at[1]) / clip.height - 0.5) * view.w * home[3],
+    )
+    cos, sin = math.cos(view.roll), math.sin(view.roll)
+    return waves(home[0] + view.cx * home[2] + u * cos - v * sin, home[1] + view.cy * home[3] + u * sin + v * cos)
+
+
+def assert_shows(got: np.ndarray, want: np.ndarray, *, max_rms: float, max_error: float, what: str) -> None:
+    edge = 3  # the plate ends within a filter's width of the frame's edge
+    wrong = (got.astype(float) - want)[edge:-edge, edge:-edge]
+    rms, largest = float(np.sqrt(np.mean(wrong**2))), float(np.abs(wrong).max())
+    assert rms <= max_rms and largest <= max_error, (
+        f"{what}: rms {rms:.3f} (<= {max_rms}), max {largest:.2f} (<= {max_error})"
+    )
+
+
+@pytest.mark.parametrize("density", [0.8, 1.0, 1.7])
+@pytest.mark.parametrize("kind", MOVING)
+def test_every_frame_is_the_picture_its_view_sees(kind: Kind, density: float) -> None:
+    flown = path(move_of(kind), CLIP)
+    scene = drawn(flown, density)
+    for number, frame in enumerate(render(scene, flown)):
+        assert_shows(
+            frame, seen(flown.plate, number, CLIP, scene.home), max_rms=0.8, max_error=4, what=f"frame {number}"
+        )
+    assert number == CLIP.frames - 1
+
+
+@pytest.mark.parametrize("kind", ["push", "pan", "arc"])
+def test_planes_are_bt709_with_chroma_sited_left(kind: Kind) -> None:
+    flown = path(move_of(kind), CLIP)
+    scene = drawn(flown)
+    for number, frame in enumerate(render(scene, flown, planes=True)):
+        full = seen(flown.plate, number, CLIP, scene.home)
+        half = seen(flown.plate, number, CLIP, scene.home, 2, (0.5, 1.0))
+        wants = (luma(full), *chroma(half))
+        for name, got, want in zip("yuv", frame, wants, strict=True):
+            assert got.shape == want.shape and got.dtype == np.uint8
+            assert_shows(got, want, max_rms=0.8, max_error=4, what=f"frame {number} {name}")
+
+
+def luma(rgb: np.ndarray) -> np.ndarray:
+    return 16 + 219 / 255 * (rgb @ [0.2126, 0.7152, 0.0722])
+
+
+def chroma(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    y = rgb @ [0.2126, 0.7152, 0.0722]
+    return 128 + 224 / 255 * (rgb[..., 2] - y) / 1.8556, 128 + 224 / 255 * (rgb[..., 0] - y) / 1.5748
+
+
+@pytest.mark.parametrize("kind", ["push", "pan"])
+def test_a_slow_move_has_no_jitter(kind: str) -> None:
+    clip = Clip(640, 360, Fraction(30), 16)
+    amount = {"push": 0.014, "pan": 0.05 * 15 / 640}[kind]  # the pan goes 0.05 px per frame
+    flown = path(Move(kind, amount, easing="linear"), clip)
+    noise = np.random.default_rng(1).normal(128, 60, (380, 660, 1))
+    texture = cv2.GaussianBlur(np.repeat(noise, 3, 2), (0, 0), 1.2)
+    texture = (128 + (texture - 128) * 1.5).clip(0, 255).astype(np.uint8)
+    scene = Scene(texture, (10, 10, 640, 360))
+    centre = np.array([380.5, 190.5])
+    views = flown.plate
+    share = centre / [640, 360] - 0.5
+    point = np.array([views.cx[0], views.cy[0]]) + share * views.w[0]
+    where = np.column_stack([(point[0] - views.cx) / views.w + 0.5, (point[1] - views.cy) / views.w + 0.5]) * [640, 360]
+    found = positions((frame.y for frame in render(scene, flown, planes=True)), (380, 190))
+    rms, largest = jitter(found, where)
+    assert largest <= 0.02, f"{kind}: jitter {rms:.4f} px rms, {largest:.4f} px at most"
+    assert np.abs(np.diff(where, axis=0)).max() > 0.02, "the move is too slow to show anything"
+
+
+@pytest.mark.parametrize("color", [(255, 255, 255), (0, 0, 0), (200, 30, 40), (12, 90, 240), (118, 118, 118)])
+def test_a_flat_colour_stays_what_it_is(color: tuple[int, int, int]) -> None:
+    flown = path(move_of("push"), CLIP)
+    scene = drawn(flown, 1.3)
+    scene = replace(scene, plate=np.full_like(scene.plate, color))
+    pixel = np.array(color, dtype=float)
+    wants = (luma(pixel), *chroma(pixel))
+    for frame in render(scene, flown, planes=True):
+        for name, plane, want in zip("yuv", frame, wants, strict=True):
+            off = np.abs(plane - want).max()
+            assert off <= 1, f"{name} is off by {off:.2f} levels"
+    for frame in render(scene, flown):
+        assert np.all(frame == color)
+
+
+def test_detail_finer_than_the_frame_becomes_grey_not_moire() -> None:
+    flown = path(Move("push", 0.1), CLIP)
+    scene = drawn(flown, 2.0)
+    height, width = scene.plate.shape[:2]
+    checks = (np.indices((height, width)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    for frame in render(replace(scene, plate=np.dstack([checks] * 3)), flown, planes=True):
+        spread = frame.y[4:-4, 4:-4].std()
+        assert spread < 3, f"aliasing: a one-pixel checkerboard at half size has a spread of {spread:.1f} levels"
+
+
+def test_a_deep_zoom_changes_sharpness_without_a_step() -> None:
+    clip = replace(CLIP, frames=41)
+    flown = path(Move("push", 1.0, easing="linear"), clip)
+    scene = drawn(flown, 1.0)
+    texture = np.random.default_rng(3).integers(0, 256, scene.plate.shape[:2], dtype=np.uint8)
+    soft = cv2.GaussianBlur(texture, (0, 0), 0.8)
+    frames = [f.y.astype(float) for f in render(replace(scene, plate=np.dstack([soft] * 3)), flown, planes=True)]
+    detail = np.array([cv2.Laplacian(frame, cv2.CV_64F).std() for frame in frames])
+    step = np.abs(np.diff(np.log(detail))).max()
+    assert step < 0.08, f"sharpness jumps by {step:.3f} between two frames: {np.round(detail, 1)}"
+
+
+def test_workers_do_not_change_a_byte() -> None:
+    flown = path(move_of("orbit", parallax=0.5), CLIP)
+    scene = with_product(drawn(flown))
+    one, two, four = (
+        b"".join(frame.tobytes() for frame in render(scene, flown, sweep=Sweep(0.5), workers=workers))
+        for workers in (1, 2, 4)
+    )
+    assert one == two == four
+
+
+def test_hold_is_one_picture() -> None:
+    scene = drawn(path(Move("hold", 0), CLIP))
+    frames = list(render(scene, path(Move("hold", 0), CLIP), planes=True))
+    assert len(frames) == CLIP.frames
+    assert all(np.array_equal(frame.y, frames[0].y) for frame in frames)
+    lit = list(render(with_product(scene), path(Move("hold", 0), CLIP), sweep=Sweep(0.5)))
+    assert not np.array_equal(lit[0], lit[4]), "a held picture with a sweep still moves its light"
+
+
+@pytest.mark.parametrize("kind", MOVING)
+def test_a_loop_shows_no_seam(kind: Kind) -> None:
+    clip = replace(CLIP, frames=40)
+    flown = path(move_of(kind, loop=True), clip)
+    frames = [frame.y.astype(float) for frame in render(drawn(flown), flown, planes=True)]
+    steps = [np.abs(a - b).mean() for a, b in pairwise(frames)]
+    seam = np.abs(frames[-1] - frames[0]).mean()
+    around = max(steps[0], steps[-1])
+    assert seam <= around * 1.25 + 0.05, f"seam {seam:.3f}, the steps beside it {steps[0]:.3f} and {steps[-1]:.3f}"
+
+
+def test_memory_does_not_grow_with_the_clip() -> None:
+    def peak(frames: int) -> int:
+        clip = replace(CLIP, frames=frames)
+        flown = path(move_of("push"), clip)
+        scene = drawn(flown)
+        tracemalloc.start()
+        for _ in render(scene, flown):
+            pass
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    short, long = peak(8), peak(160)
+    assert long <= short * 1.1 + 200_000, f"peak {short} bytes for 8 frames, {long} for 160"
+
+
+def test_a_stream_may_be_left_in_the_middle() -> None:
+    threads = cv2.getNumThreads()
+    told: list[int] = []
+    flown = path(move_of("pan"), CLIP)
+    stream = render(drawn(flown), flown, progress=told.append)
+    next(stream)
+    next(stream)
+    stream.close()
+    assert told == [1, 2]
+    assert cv2.getNumThreads() == threads
+
+
+def with_product(scene: Scene) -> Scene:
+    """A hard-edged product in the middle of home, with rubbish colour where it is transparent."""
+    height, width = scene.plate.shape[:2]
+    x, y, w, h = scene.home
+    layer = np.zeros((height, width, 4), np.uint8)
+    layer[...] = (255, 0, 255, 0)
+    layer[round(y + 0.3 * h) : round(y + 0.7 * h), round(x + 0.4 * w) : round(x + 0.6 * w)] = (90, 110, 130, 255)
+    return replace(scene, layer=layer)
+
+
+def test_a_product_like_its_backdrop_has_no_halo() -> None:
+    flown = path(move_of("arc", parallax=0.7), CLIP)
+    scene = with_product(drawn(flown))
+    plate = np.full_like(scene.plate, (90, 110, 130))
+    for number, frame in enumerate(render(replace(scene, plate=plate), flown)):
+        off = np.abs(frame.astype(int) - (90, 110, 130)).max()
+        assert off <= 2, f"frame {number}: the edge shows by {off} levels"
+
+
+@pytest.mark.parametrize("kind", ["push", "pan", "orbit"])
+def test_the_layer_follows_its_own_views(kind: Kind) -> None:
+    flown = path(move_of(kind, parallax=0.8), CLIP)
+    assert flown.layer is not None
+    scene = drawn(flown)
+    opaque = np.full(scene.plate.shape[:2], 255, np.uint8)
+    hidden = replace(scene, plate=np.zeros_like(scene.plate), layer=np.dstack([scene.plate, opaque]))
+    for number, frame in enumerate(render(hidden, flown)):
+        assert_shows(
+            frame, seen(flown.layer, number, CLIP, scene.home), max_rms=0.8, max_error=4, what=f"frame {number}"
+        )
+    bare = replace(hidden, plate=scene.plate, layer=np.zeros_like(hidden.layer))
+    for number, frame in enumerate(render(bare, flown)):
+        assert_shows(
+            frame, seen(flown.plate, number, CLIP, scene.home), max_rms=0.8, max_error=4, what=f"frame {number}"
+        )
+
+
+def test_a_layer_without_parallax_is_one_picture_again() -> None:
+    flown = path(move_of("push"), CLIP)
+    scene = drawn(flown)
+    split = with_product(scene)
+    whole = scene.plate.copy()
+    whole[split.layer[..., 3] > 0] = (90, 110, 130)
+    for got, want in zip(
+        render(split, flown, planes=True), render(Scene(whole, scene.home), flown, planes=True), strict=True
+    ):
+        assert np.array_equal(got.y, want.y)
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_sweep_lights_the_product_alone_and_begins_and_ends_dark(loop: bool) -> None:
+    clip = replace(CLIP, frames=21)
+    flown = path(move_of("push", parallax=0.5, loop=loop), clip)
+    scene = with_product(drawn(flown))
+    bare = replace(scene, plate=np.zeros_like(scene.plate), layer=replace_color(scene.layer, 255))
+    most = 0
+    for number, (lit, dark, alpha) in enumerate(
+        zip(render(scene, flown, sweep=Sweep(0.6)), render(scene, flown), render(bare, flown), strict=True)
+    ):
+        gained = lit.astype(int) - dark
+        assert gained.min() >= 0
+        assert not gained[alpha[..., 0] == 0].any(), f"frame {number}: light beside the product"
+        most = max(most, int(gained.max()))
+        if number in (0, clip.frames - 1) and not loop:
+            assert not gained.any(), f"frame {number}: the sweep does not start and end clear of the product"
+        if number == 0:
+            assert not gained.any()
+    assert most > 60, f"the sweep lightens by {most} levels at most"
+
+
+def replace_color(layer: np.ndarray, value: int) -> np.ndarray:
+    changed = layer.copy()
+    changed[..., :3] = value
+    return changed
+
+
+def test_a_sweep_is_a_screen_in_linear_light() -> None:
+    clip = replace(CLIP, frames=3)
+    flown = path(Move("hold", 0), clip)
+    scene = with_product(drawn(flown))
+    middle = list(render(scene, flown, sweep=Sweep(0.5, angle=0, width=0.4)))[1]
+    row = middle[90].astype(float)
+    want = [encoded(1 - (1 - linear(value)) * (1 - 0.5)) for value in (90, 110, 130)]
+    brightest = row[np.argmax(row[:, 1] * (np.abs(row[:, 1] - want[1]) < 3))]
+    assert np.abs(brightest - want).max() <= 1.5, f"middle of the band is {brightest}, wanted {np.round(want, 1)}"
+    matted = Scene(scene.flat().plate, scene.home, matte=scene.product)
+    again = list(render(matted, flown, sweep=Sweep(0.5, angle=0, width=0.4)))[1]
+    assert np.abs(again.astype(int) - middle).max() <= 2, "a matte does not do what a layer does"
+
+
+def linear(code: float) -> float:
+    return code / 255 / 12.92 if code <= 10.31475 else ((code / 255 + 0.055) / 1.055) ** 2.4
+
+
+def encoded(light: float) -> float:
+    return 255 * (light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def test_a_matte_smaller_than_the_layer_limits_the_light_and_not_the_layer() -> None:
+    flown = path(move_of("pan", parallax=0.5), CLIP)
+    scene = with_product(drawn(flown))
+    upper = scene.product.copy()
+    upper[round(scene.home[1] + 0.5 * scene.home[3]) :] = 0
+    half = replace(scene, matte=upper)
+    plain = list(render(scene, flown))
+    assert all(np.array_equal(a, b) for a, b in zip(render(half, flown), plain, strict=True))
+    gained = [lit.astype(int) - dark for lit, dark in zip(render(half, flown, sweep=Sweep(0.6)), plain, strict=True)]
+    assert max(gain[:86].max() for gain in gained) > 40
+    assert not any(gain[96:].any() for gain in gained), "light below the matte"
+
+
+def test_without_a_layer_parallax_is_flown_as_one_picture() -> None:
+    flown = path(move_of("orbit", parallax=0.8), CLIP)
+    scene = drawn(flown)
+    plain = path(move_of("orbit"), CLIP)
+    for number, frame in enumerate(render(scene, flown)):
+        assert_shows(
+            frame, seen(plain.plate, number, CLIP, scene.home), max_rms=0.8, max_error=4, what=f"frame {number}"
+        )
+
+
+def test_what_does_not_fit_is_refused_before_the_first_frame() -> None:
+    flown = path(Move("pan", 0.3), CLIP)
+    scene = drawn(flown)
+    small = Scene(scene.plate[:, 40:], (scene.home[0] - 40, *scene.home[1:]))
+    odd = path(Move("hold", 0), replace(CLIP, width=321))
+    cases = [
+        ("beyond its", "CAMERA_LEAVES_PLATE", lambda: render(small, flown)),
+        ("not the shape", "CAMERA_SCENE", lambda: render(scene, path(Move("pan", 0.3), replace(CLIP, height=320)))),
+        ("even sizes", "CAMERA_SCENE", lambda: render(scene, odd, planes=True)),
+        ("without a sweep", "CAMERA_SCENE", lambda: render(scene, flown, sweep=Sweep(0.5), planes=True)),
+        ("layer or a matte", "CAMERA_SCENE", lambda: render(scene, flown, sweep=Sweep(0.5))),
+        ("0 workers", "CAMERA_SCENE", lambda: render(scene, flown, workers=0)),
+        ("wanted uint8", "CAMERA_SCENE", lambda: replace(scene, layer=scene.plate)),
+        ("not on the plate", "CAMERA_SCENE", lambda: replace(scene, home=(50.0, 0.0, 5000.0, 90.0))),
+        ("strength", "CAMERA_MOVE", lambda: Sweep(1.5)),
+    ]
+    for told, code, act in cases:
+        with pytest.raises(CameraError, match=told) as refused:
+            act()
+        assert refused.value.code == code
+
+
+@pytest.mark.skipif(not PHOTO.exists(), reason=f"needs the product photo {PHOTO.name} in {PHOTO.parent}")
+def test_a_real_photo_is_as_sharp_as_lanczos() -> None:
+    photo = Image.open(PHOTO).convert("RGB").crop((0, 224, 1024, 800))
+    clip = Clip(896, 504, Fraction(30), 5)
+    home = (64.0, 36.0, 896.0, 504.0)
+    flown = path(Move("push", 0.12), clip)
+    for number, frame in enumerate(render(Scene(np.array(photo), home), flown)):
+        w = flown.plate[number].w
+        box = (512 - 448 * w, 288 - 252 * w, 512 + 448 * w, 288 + 252 * w)
+        want = np.array(photo.resize((896, 504), Image.Resampling.LANCZOS, box=box)).astype(float)
+        psnr = 10 * math.log10(255**2 / np.mean((frame - want) ** 2))
+        detail, wanted = (cv2.Laplacian(picture.astype(float), cv2.CV_64F).std() for picture in (frame, want))
+        assert psnr >= 44, f"frame {number}: {psnr:.1f} dB from Lanczos"
+        assert detail >= 0.93 * wanted, f"frame {number}: detail {detail:.2f}, Lanczos {wanted:.2f}"
+
+
+def test_versions_name_what_changes_pixels() -> None:
+    assert versions() == {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": Image.__version__}
