@@ -54,7 +54,7 @@ def _expired() -> ColumnElement[bool]:
 class ClaimLedger(Ledger):
     """Claiming, renewing, giving back and finishing shots."""
 
-    def claim(self, batch_id: str, shot_ids: Sequence[str], worker: str, lease_seconds: float) -> list[Claim]:
+    def claim(self, batch_id: str | None, shot_ids: Sequence[str], worker: str, lease_seconds: float) -> list[Claim]:
         """Take those of `shot_ids` that are waiting, or whose lease ran out, for `lease_seconds`.
 
         All in one step: of any number of workers asking for one shot, exactly one gets it. A lease that ran out counts
@@ -84,7 +84,7 @@ class ClaimLedger(Ledger):
                     )
                     .returning(Shot.id, Shot.lease_token, Shot.lease_expires_at)
                 )
-                for shot, token, expires in rows.tuples():
+                for shot, token, expires in rows:
                     assert expires is not None  # set by this very statement
                     claims.append(Claim(shot, token, worker, expires))
         reach("claim.taken")
@@ -102,7 +102,7 @@ class ClaimLedger(Ledger):
                     .values(lease_expires_at=clock(lease_seconds))
                     .returning(Shot.id, Shot.lease_token, Shot.lease_expires_at)
                 )
-                for shot, token, expires in rows.tuples():
+                for shot, token, expires in rows:
                     assert expires is not None  # set by this very statement
                     renewed.append(Claim(shot, token, owners[shot], expires))
         return sorted(renewed, key=lambda claim: claim.shot_id)

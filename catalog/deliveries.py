@@ -172,7 +172,7 @@ class DeliveryLedger(Ledger):
         )
         return {
             (shot, rendition): (manifest, kind, key, rendition)
-            for shot, rendition, manifest, kind, key in connection.execute(query).tuples()
+            for shot, rendition, manifest, kind, key in connection.execute(query)
         }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, DateTime, Dialect, Float, FunctionElement, func, literal, select
+from sqlalchemy import ColumnElement, Connection, DateTime, Dialect, Float, FunctionElement, and_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -74,6 +74,17 @@ def upsert(connection: Connection, table: type[Any]) -> sqlite.Insert:
     if connection.dialect.name == "postgresql":
         return cast(sqlite.Insert, postgresql.insert(table))
     return sqlite.insert(table)
+
+
+def starts_with(connection: Connection, column: Any, prefix: str) -> ColumnElement[bool]:
+    """`column` begins with `prefix`, by the key's index where the database allows it.
+
+    SQLite compares bytes, so a range will do ("~" sorts after every character of an id or digest); PostgreSQL compares
+    as its locale says, where a range may be wrong.
+    """
+    if connection.dialect.name == "postgresql":
+        return column.startswith(prefix, autoescape=True)
+    return and_(column >= prefix, column < prefix + "~")
 
 
 def one_publisher(connection: Connection) -> None:

@@ -148,9 +148,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             query = (
                 select(Execution.id, Execution.pending).where(Execution.state == "publishing").order_by(Execution.id)
             )
-            found = {
-                execution: _Journal.read(pending or {}) for execution, pending in connection.execute(query).tuples()
-            }
+            found = {execution: _Journal.read(pending or {}) for execution, pending in connection.execute(query)}
         for execution_id, journal in found.items():
             try:
                 for line in journal.files:

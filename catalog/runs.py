@@ -163,9 +163,9 @@ class RunLedger(Ledger):
             if state is None:
                 raise NotFound(f"no run '{run_id}' in this catalog")
             counts = dict[str, int](
-                connection.execute(select(Shot.state, func.count()).where(Shot.run_id == run_id).group_by(Shot.state))
-                .tuples()
-                .all()
+                connection.execute(
+                    select(Shot.state, func.count()).where(Shot.run_id == run_id).group_by(Shot.state)
+                ).all()
             )
             if counts.get("waiting") or counts.get("claimed"):
                 return _run_state(state)

@@ -1,0 +1,152 @@
+"""Runs and shots as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+
+from catalog.errors import NotFound
+from catalog.ledger import Ledger
+from catalog.tables import Run, Shot
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run in a list; `shots` counts them by state."""
+
+    id: str
+    name: str
+    kind: str
+    state: str
+    triggered_by: str
+    out_folder: str
+    flow_run_id: str | None
+    manifest_sha256: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    shots: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class ShotRow:
+    """One shot of a run with everything asked and planned for it."""
+
+    id: str
+    run_id: str
+    key: str
+    item: str
+    variant: str
+    line: int | None
+    ask: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    meta: Mapping[str, Any]
+    state: str
+    attempts: int
+    deaths: int
+    error_code: str | None
+    error_message: str | None
+
+
+def list_runs(catalog: Ledger, *, limit: int = 20, name: str | None = None, kind: str | None = None) -> list[RunRow]:
+    """The newest runs first."""
+    wanted = [column == value for column, value in ((Run.name, name), (Run.kind, kind)) if value is not None]
+    return _runs(catalog, *wanted, limit=limit)
+
+
+def latest_run(catalog: Ledger, name: str | None = None) -> str | None:
+    """Id of the newest run (of the manifest `name`), or None."""
+    runs = list_runs(catalog, limit=1, name=name)
+    return runs[0].id if runs else None
+
+
+def run(catalog: Ledger, run_id: str) -> RunRow:
+    """One run. Raises NotFound."""
+    for found in _runs(catalog, Run.id == run_id, limit=1):
+        return found
+    raise NotFound(f"no run '{run_id}' in this catalog; `dailies status` lists the runs")
+
+
+def run_state(catalog: Ledger, run_id: str) -> str:
+    """Just the state: cheap enough to ask between shots whether the run is being cancelled. Raises NotFound."""
+    with catalog.database.read() as connection:
+        state = connection.scalar(select(Run.state).where(Run.id == run_id))
+    if state is None:
+        raise NotFound(f"no run '{run_id}' in this catalog")
+    return state
+
+
+def manifest_of(catalog: Ledger, run_id: str) -> dict[str, Any]:
+    """The resolved manifest a run was submitted with. Raises NotFound."""
+    with catalog.database.read() as connection:
+        manifest = connection.scalar(select(Run.manifest).where(Run.id == run_id))
+    if manifest is None:
+        raise NotFound(f"no run '{run_id}' in this catalog")
+    return manifest
+
+
+def shots_of(catalog: Ledger, run_id: str, states: Sequence[str] | None = None) -> list[ShotRow]:
+    """A run's shots in the order of the manifest, all or those in `states`."""
+    wanted = [Shot.run_id == run_id] + ([Shot.state.in_(states)] if states is not None else [])
+    return _shots(catalog, *wanted)
+
+
+def shot(catalog: Ledger, shot_id: str) -> ShotRow:
+    """One shot. Raises NotFound."""
+    for found in _shots(catalog, Shot.id == shot_id):
+        return found
+    raise NotFound(f"no shot '{shot_id}' in this catalog")
+
+
+def _runs(catalog: Ledger, *wanted: ColumnElement[bool], limit: int) -> list[RunRow]:
+    with catalog.database.read() as connection:
+        query = select(
+            Run.id,
+            Run.name,
+            Run.kind,
+            Run.state,
+            Run.triggered_by,
+            Run.out_folder,
+            Run.flow_run_id,
+            Run.manifest_sha256,
+            Run.created_at,
+            Run.started_at,
+            Run.ended_at,
+        )
+        rows = connection.execute(
+            query.where(*wanted).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
+        ).all()
+        states = select(Shot.run_id, Shot.state, func.count()).where(Shot.run_id.in_([row.id for row in rows]))
+        counts: dict[str, dict[str, int]] = {}
+        for run_id, state, count in connection.execute(states.group_by(Shot.run_id, Shot.state)):
+            counts.setdefault(run_id, {})[state] = count
+    return [RunRow(*row, shots=counts.get(row.id, {})) for row in rows]
+
+
+def _shots(catalog: Ledger, *wanted: ColumnElement[bool]) -> list[ShotRow]:
+    query = (
+        select(
+            Shot.id,
+            Shot.run_id,
+            Shot.key,
+            Shot.item,
+            Shot.variant,
+            Shot.line,
+            Shot.ask,
+            Shot.plan,
+            Shot.meta,
+            Shot.state,
+            Shot.attempts,
+            Shot.deaths,
+            Shot.error_code,
+            Shot.error_message,
+        )
+        .where(*wanted)
+        .order_by(Shot.run_id, Shot.position)
+    )
+    with catalog.database.read() as connection:
+        return [ShotRow(*row) for row in connection.execute(query)]

@@ -1,0 +1,119 @@
+"""How a run is doing: failures by reason, stages under way, what was made and what was there already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import case, func, select
+
+from catalog.ledger import Ledger
+from catalog.queries.runs import RunRow, run
+from catalog.tables import Execution, Shot, ShotDelivery, ShotExecution
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Shots that ended for one reason; `example` is one of the messages."""
+
+    code: str
+    state: str
+    shots: tuple[str, ...]
+    example: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """A stage under way."""
+
+    execution_id: str
+    shot_id: str | None
+    stage: str
+    engine: str
+    host: str
+    device: str
+    progress: float
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class StageTotal:
+    """What a run's shots stand on, by stage and engine: made by this run, or there before."""
+
+    stage: str
+    engine: str
+    made: int
+    reused: int
+    seconds: float
+    gpu_seconds: float
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Everything a status line or page shows about a run."""
+
+    run: RunRow
+    failures: tuple[Failure, ...]
+    running: tuple[Running, ...]
+    stages: tuple[StageTotal, ...]
+    deliveries: int
+
+
+def run_status(catalog: Ledger, run_id: str) -> RunStatus:
+    """Shots by state, failures by code, stages under way, what was made and what was there already. Raises NotFound."""
+    found = run(catalog, run_id)
+    with catalog.database.read() as connection:
+        bad = (
+            select(Shot.id, Shot.state, Shot.error_code, Shot.error_message)
+            .where(Shot.run_id == run_id, Shot.state.in_(("failed", "quarantined")))
+            .order_by(Shot.id)
+        )
+        reasons: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for shot, state, code, message in connection.execute(bad):
+            reasons.setdefault((code or "UNKNOWN", state), []).append((shot, message or ""))
+        live = (
+            select(Execution)
+            .join(Shot, Shot.id == Execution.shot_id)
+            .where(Shot.run_id == run_id, Execution.state.in_(("running", "publishing")))
+            .order_by(Execution.id)
+        )
+        running = [
+            Running(x.id, x.shot_id, x.stage, x.engine, x.host, x.device, x.progress, x.started_at)
+            for x in connection.execute(live)
+        ]
+        # One execution may serve several shots or renditions of the run: count it, and its seconds, once.
+        made_here = func.max(case((ShotExecution.made, 1), else_=0)).label("made")
+        stood_on = (
+            select(ShotExecution.execution_id, made_here)
+            .join(Shot, Shot.id == ShotExecution.shot_id)
+            .where(Shot.run_id == run_id)
+            .group_by(ShotExecution.execution_id)
+            .subquery()
+        )
+        rows = connection.execute(
+            select(Execution.stage, Execution.engine, stood_on.c.made, Execution.seconds, Execution.gpu_seconds).join(
+                stood_on, stood_on.c.execution_id == Execution.id
+            )
+        )
+        totals: dict[tuple[str, str], list[float]] = {}
+        for stage, engine, made, seconds, gpu_seconds in rows:
+            total = totals.setdefault((stage, engine), [0, 0, 0.0, 0.0])
+            total[0 if made else 1] += 1
+            if made:
+                total[2] += seconds or 0.0
+                total[3] += gpu_seconds or 0.0
+        served = select(func.count()).select_from(ShotDelivery).join(Shot, Shot.id == ShotDelivery.shot_id)
+        deliveries = connection.scalar(served.where(Shot.run_id == run_id)) or 0
+    return RunStatus(
+        run=found,
+        failures=tuple(
+            Failure(code, state, tuple(shot for shot, _ in shots), shots[0][1])
+            for (code, state), shots in sorted(reasons.items(), key=lambda entry: -len(entry[1]))
+        ),
+        running=tuple(running),
+        stages=tuple(
+            StageTotal(stage, engine, int(made), int(reused), seconds, gpu)
+            for (stage, engine), (made, reused, seconds, gpu) in sorted(totals.items())
+        ),
+        deliveries=deliveries,
+    )

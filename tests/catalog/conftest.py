@@ -1,0 +1,77 @@
+"""A real catalog on a real file, and the few lines that make things in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog import Catalog
+from catalog.claims import Claim
+from catalog.executions import Made, Used
+from catalog.publication import StagedFile
+from catalog.runs import NewRendition, NewShot
+
+
+class Workplace:
+    """One catalog in a folder, with makers for what tests are not about."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder / 'catalog.db'}"
+        self.root = folder / "store"
+        self.catalog = Catalog.open(self.url, self.root)
+
+    def submit(self, count: int = 1, name: str = "nightly", **facts: object) -> tuple[str, list[str]]:
+        rendition = NewRendition("16x9", 1920, 1080, "30", 180)
+        shots = [
+            NewShot(f"item{i}", f"item{i}", meta={"sku": i}, renditions=[rendition], **facts)  # type: ignore[arg-type]
+            for i in range(count)
+        ]
+        run_id = self.catalog.submit_run(
+            name=name,
+            kind="product",
+            manifest_sha256="0" * 64,
+            manifest={"items": count},
+            triggered_by="tester",
+            out_folder="/out",
+            shots=shots,
+        )
+        return run_id, [f"{run_id}.{i:05d}" for i in range(1, count + 1)]
+
+    def claim(self, lease_seconds: float = 60.0, count: int = 1) -> list[Claim]:
+        run_id, shots = self.submit(count)
+        return self.catalog.claim(self.catalog.new_batch(run_id, shots), shots, "worker", lease_seconds)
+
+    def begin(
+        self, recipe: str, *inputs: Used, claim: Claim | None = None, stage: str = "encode", **more: object
+    ) -> str:
+        facts: dict[str, object] = {"engine": "ffmpeg", "weights": {}, "device": "cpu"} | more
+        return self.catalog.begin(
+            stage=stage,
+            version=1,
+            recipe={"name": recipe},
+            recipe_sha256=recipe,
+            engine_versions={"ffmpeg": "9.0"},
+            inputs=inputs,
+            claim=claim,
+            **facts,  # type: ignore[arg-type]
+        )
+
+    def stage(self, content: bytes, role: str = "file", suffix: str = ".mp4") -> StagedFile:
+        path = self.catalog.store.stage_file(suffix)
+        path.write_bytes(content)
+        return StagedFile(path, role, "delivery", {"frames": 3})
+
+    def make(self, recipe: str, content: bytes, *inputs: Used, claim: Claim | None = None, **more: object) -> Made:
+        execution = self.begin(recipe, *inputs, claim=claim, **more)
+        return self.catalog.publish(
+            execution, [self.stage(content)], ran={"rung": 0}, seconds=1.5, work=3.0, claim=claim
+        )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Workplace]:
+    workplace = Workplace(tmp_path)
+    yield workplace
+    workplace.catalog.close()
