@@ -1,0 +1,437 @@
+"""Staging: the product where it was asked for, in its own colours, on a backdrop without seams."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+from manifests.errors import InputError
+from tasks.prepare import PictureFacts, Still, load, look, open_picture, prepare, stage
+from tasks.prepare.picture import Picture
+from tasks.recipe import PrepareRecipe
+
+LIMIT = 20_000_000
+PRODUCTS = Path(__file__).parents[3] / "shared/data/products"
+
+
+def recipe(**asked: Any) -> PrepareRecipe:
+    values: dict[str, Any] = {
+        "frame_width": 320,
+        "frame_height": 180,
+        "overscan": (0.0, 0.0, 0.0, 0.0),
+        "fill": 0.8,
+        "anchor": (0.5, 0.5),
+        "safe": (0.0, 0.0, 0.0, 0.0),
+        "product": "alpha",
+        "backdrop": "floor",
+        "colors": (),
+        "horizon": 0.62,
+        "shadow": "keep",
+        "layers": False,
+        "density": 1.0,
+        "page": 0,
+        "max_pixels": LIMIT,
+    }
+    return PrepareRecipe(**(values | asked))
+
+
+def made(rgb: np.ndarray, alpha: np.ndarray | None = None) -> Picture:
+    return Picture(rgb=rgb, alpha=alpha, sha256="5eed" * 16, bytes=1, format="PNG")
+
+
+def cutout(shadow: bool = True, touching: bool = False) -> Picture:
+    """400x400: a red block at (100, 80)-(300, 240) with an enclosed blue lens, and a soft shadow below it."""
+    rgb, alpha = np.zeros((400, 400, 3), np.uint8), np.zeros((400, 400), np.float32)
+    if shadow:
+        y, x = np.mgrid[0:400, 0:400]
+        middle = 245 if touching else 320
+        alpha = 110 * np.exp(-(((x - 200) / 70) ** 2) - ((y - middle) / 14) ** 2)
+    body = (slice(80, 240), slice(100, 300))
+    rgb[body], alpha[body] = (190, 40, 45), 255
+    lens = (slice(120, 200), slice(140, 260))
+    rgb[lens], alpha[lens] = (50, 80, 210), 200
+    return made(rgb, np.rint(alpha).astype(np.uint8))
+
+
+def studio(width: int = 400, height: int = 400, noise: float = 1.0) -> Picture:
+    """A dark product on a beige studio backdrop with falloff, a floor line at 60% and grain."""
+    random = np.random.default_rng(3)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    light = 205 + 14 * x / width - 8 * y / height + 12 / (1 + np.exp(-(y - 0.6 * height) / 3))
+    rgb = light[..., None] * np.array([1.0, 0.95, 0.88], np.float32)
+    soft = np.exp(-(((x - width * 0.5) / (0.22 * width)) ** 2) - ((y - height * 0.72) / (0.04 * height)) ** 2)
+    rgb *= 1 - 0.35 * soft[..., None]
+    rgb += random.normal(0, noise, (height, width, 1))
+    rgb[int(0.3 * height) : int(0.7 * height), int(0.35 * width) : int(0.65 * width)] = (40, 60, 110)
+    return made(np.clip(np.rint(rgb), 0, 255).astype(np.uint8))
+
+
+def home_of(still: Still) -> np.ndarray:
+    x, y, width, height = (round(value) for value in still.home)
+    return still.flat[y : y + height, x : x + width]
+
+
+@pytest.mark.parametrize("frame", [(320, 180), (180, 320), (240, 240)])
+@pytest.mark.parametrize("anchor", [(0.5, 0.5), (0.3, 0.6), (0.0, 1.0)])
+@pytest.mark.parametrize("kind", ["alpha", "plain"])
+def test_the_product_takes_its_share_and_its_place(
+    frame: tuple[int, int], anchor: tuple[float, float], kind: str
+) -> None:
+    safe = (0.05, 0.1, 0.08, 0.02)
+    asked = recipe(
+        frame_width=frame[0],
+        frame_height=frame[1],
+        safe=safe,
+        anchor=anchor,
+        fill=0.6,
+        overscan=(0.06, 0.06, 0.06, 0.06),
+        product=kind,
+        backdrop="floor" if kind == "alpha" else "extend",
+    )
+    still = stage(cutout() if kind == "alpha" else studio(), None, asked)
+    left, top, right, bottom = still.product_box
+    free = (1 - safe[0] - safe[2], 1 - safe[1] - safe[3])
+    fill = max((right - left) / free[0], (bottom - top) / free[1])
+    tolerance = 2 / min(frame)  # a pixel at either side of the measured box
+    assert abs(fill - 0.6) < max(0.01, tolerance), f"fill {fill}"
+    assert left >= safe[0] - 1 / frame[0] and right <= 1 - safe[2] + 1 / frame[0]
+    assert top >= safe[1] - 1 / frame[1] and bottom <= 1 - safe[3] + 1 / frame[1]
+    for axis, (low, high) in enumerate([(left, right), (top, bottom)]):
+        half = (high - low) / 2
+        start, end = safe[axis], 1 - safe[axis + 2]
+        want = min(max(start + anchor[axis] * free[axis], start + half), end - half)
+        off = abs((low + high) / 2 - want) * frame[axis]
+        assert off <= 1.0, f"centre is off by {off} px on axis {axis}"
+
+
+def test_the_plate_covers_home_and_overscan() -> None:
+    overscan = (0.1, 0.2, 0.03, 0.07)
+    still = stage(cutout(), None, recipe(overscan=overscan, density=2.0))
+    x, y, width, height = still.home
+    assert (width, height) == (320 * still.density, 180 * still.density)
+    right, bottom = still.plate.shape[1] - x - width, still.plate.shape[0] - y - height
+    spare = [
+        x - overscan[0] * width,
+        y - overscan[1] * height,
+        right - overscan[2] * width,
+        bottom - overscan[3] * height,
+    ]
+    assert all(-1e-6 <= room < 2 for room in spare), spare
+
+
+@pytest.mark.parametrize(("limit", "want"), [(1.0, 1.0), (1.05, 1.05), (4.0, 400 / 360)])
+def test_density_is_the_sources_within_one_and_the_limit(limit: float, want: float) -> None:
+    # The block is 160 px high and is placed 144 px high: the source has 1.111 pixels per delivery pixel.
+    still = stage(cutout(), None, recipe(density=limit))
+    assert still.density == pytest.approx(want)
+    assert stage(cutout(), None, recipe(frame_width=1280, frame_height=720, density=4.0)).density == 1.0
+
+
+def test_a_product_with_just_enough_pixels_is_not_resampled() -> None:
+    source = cutout()
+    still = stage(source, None, recipe(density=4.0, layers=True))
+    assert still.layer is not None and source.alpha is not None
+    rows, columns = np.flatnonzero(still.layer[..., 3].any(1)), np.flatnonzero(still.layer[..., 3].any(0))
+    got = still.layer[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    np.testing.assert_array_equal(got[..., 3], source.alpha[80:240, 100:300])
+    np.testing.assert_array_equal(got[..., :3], source.rgb[80:240, 100:300])
+
+
+def test_the_shadow_is_one_and_stays_with_the_floor() -> None:
+    asked = recipe(frame_height=400, frame_width=400, fill=0.5, layers=True, colors=("#c8c8c8",), backdrop="color")
+    still = stage(cutout(), None, asked)
+    bare = stage(cutout(shadow=False), None, asked)
+    assert still.layer is not None and still.matte is not None and bare.matte is not None
+    extra = np.abs(still.matte.astype(int) - bare.matte).max()
+    assert extra <= 3, f"the matte holds {extra} levels of shadow"
+    darkening = 200 - still.plate.astype(float).mean(2)
+    profile = darkening.max(1)
+    peaks = [row for row, _ in itertools.groupby(profile > 20)]
+    assert peaks.count(True) == 1, "one dark place on the floor"
+    assert 60 < profile.max() < 110, f"as dark as in the picture, got {profile.max()}"
+    assert stage(cutout(), None, asked.model_copy(update={"shadow": "none"})).plate.std() == 0
+
+
+@pytest.mark.parametrize("touching", [False, True])
+def test_lenses_stay_with_the_product(touching: bool) -> None:
+    still = stage(cutout(touching=touching), None, recipe(layers=True))
+    assert still.layer is not None
+    left, top, right, bottom = still.product_box
+    x, y, width, height = still.home
+    row, column = int(y + (top + bottom) / 2 * height), int(x + (left + right) / 2 * width)
+    assert still.layer[row, column, 3] == 200
+    assert abs((right - left) * width / ((bottom - top) * height) - 200 / 160) < 0.02, "the box is the block's"
+
+
+def test_a_shadow_far_below_is_brought_into_the_frame() -> None:
+    still = stage(cutout(), None, recipe(fill=0.62, colors=("#c8c8c8",), backdrop="color", layers=True))
+    darkening = 200 - home_of(dataclasses.replace(still, layer=None)).astype(float).mean(2).min(1)
+    rows = np.flatnonzero(darkening > 5)
+    assert rows.size and rows[-1] < 180 * 0.99, "the whole shadow is in the frame"
+    assert rows.mean() / 180 > still.product_box[3] - 0.05, "and not higher than the product's foot"
+
+
+def test_a_contact_shadow_is_darkest_below_the_foot() -> None:
+    asked = recipe(shadow="contact", colors=("#c8c8c8",), backdrop="color", layers=True)
+    plate = home_of(dataclasses.replace(stage(cutout(shadow=False), None, asked), layer=None)).astype(float).mean(2)
+    row, column = np.unravel_index(plate.argmin(), plate.shape)
+    left, _, right, bottom = stage(cutout(shadow=False), None, asked).product_box
+    assert abs(row / 180 - bottom) < 0.03, f"darkest at {row / 180}, the foot is at {bottom}"
+    assert left < column / 320 < right
+    assert plate[: int(180 * 0.5)].min() == 200, "nothing above"
+    assert plate.min() < 140
+
+
+@pytest.mark.parametrize("frame", [(640, 360), (360, 640), (200, 900), (900, 200)])
+def test_no_seam_where_the_photo_ends(frame: tuple[int, int]) -> None:
+    photo = studio()
+    asked = recipe(
+        product="plain", backdrop="extend", fill=0.45, frame_width=frame[0], frame_height=frame[1], density=1.0
+    )
+    still = stage(photo, None, asked)
+    plate = cv2.GaussianBlur(still.plate.astype(np.float32).mean(2), (0, 0), 1.5)
+    box, (x, y, width, height) = still.product_box, still.home
+    scale = (box[2] - box[0]) * width / 120
+    left, top = x + box[0] * width - 140 * scale, y + box[1] * height - 120 * scale
+    joins = {"left": left, "right": left + 400 * scale, "top": top, "bottom": top + 400 * scale}
+    checked = 0
+    for side, place in joins.items():
+        lines = plate if side in ("left", "right") else plate.T
+        at = round(place)
+        if not 24 < at < lines.shape[1] - 24:
+            continue
+        checked += 1
+        span = (top, left)[side in ("top", "bottom")]
+        rows = slice(max(0, round(span) + 8), max(0, round(span + 400 * scale) - 8))
+        steps = np.abs(np.diff(lines[rows], axis=1))
+        join = float(np.median(steps[:, at - 3 : at + 3].max(1)))
+        own = float(np.median(np.lib.stride_tricks.sliding_window_view(steps[:, :], 6, axis=1).max(-1)))
+        assert join <= 1.6 * own + 0.25, f"{side}: step {join:.2f} levels at the join, {own:.2f} elsewhere"
+        far = abs(float(lines[rows, at - 12 : at - 2].mean() - lines[rows, at + 2 : at + 12].mean()))
+        assert far < 1.5, f"{side}: {far:.2f} levels between the two sides"
+    assert checked >= 2 or max(frame) < 400
+
+
+def test_an_extended_photo_keeps_its_grain_and_its_floor_line() -> None:
+    photo = studio(noise=2.0)
+    still = stage(photo, None, recipe(product="plain", backdrop="extend", fill=0.8, frame_width=900, frame_height=200))
+    plate = still.plate.astype(np.float32).mean(2)
+    grain = plate - cv2.GaussianBlur(plate, (0, 0), 2)
+    inside, outside = grain[:, 320:380].std(), grain[:, 20:200].std()
+    assert 0.6 < outside / inside < 1.6, f"grain {outside:.2f} outside, {inside:.2f} inside"
+    # The step from wall to floor goes on sideways at the same height.
+    box = still.product_box
+    floor = round((box[1] + (box[3] - box[1]) * 0.75) * 200)
+    step = plate[floor + 10 : floor + 16, 180:220].mean() - plate[floor - 16 : floor - 10, 180:220].mean()
+    assert step > 4, f"wall to floor {step:.1f} levels"
+
+
+def test_a_scene_is_continued_without_bars_or_copies() -> None:
+    random = np.random.default_rng(5)
+    scene = made(cv2.resize(random.integers(0, 255, (12, 12, 3), np.uint8), (240, 240), interpolation=cv2.INTER_CUBIC))
+    still = stage(scene, None, recipe(product="whole", backdrop="extend", fill=1.0))
+    assert still.plate.shape == (180, 320, 3) and still.matte is None
+    assert still.product_box == pytest.approx(((1 - 180 / 320) / 2, 0, (1 + 180 / 320) / 2, 1), abs=0.005)
+    plate = still.plate.astype(np.float32)
+    assert np.abs(plate[:, 69:71].mean(1) - plate[:, 71:73].mean(1)).mean() < 12, "it starts as the picture ends"
+    sides = [plate[:, :30].std(0).mean(), plate[:, 72:100].std(0).mean()]
+    assert sides[0] < 0.6 * sides[1], f"softer with distance: {sides}"
+
+
+@pytest.mark.parametrize("backdrop", ["color", "gradient", "floor"])
+def test_designed_backdrops_run_smoothly_between_the_colours_asked_for(backdrop: str) -> None:
+    asked = recipe(
+        frame_height=600, frame_width=320, backdrop=backdrop, colors=("#204060", "#c0b0a0"), shadow="none", fill=0.2
+    )
+    plate = home_of(dataclasses.replace(stage(cutout(), None, asked.model_copy(update={"layers": True})), layer=None))
+    rows = plate.astype(float).mean(1)
+    assert np.abs(rows[0] - (0x20, 0x40, 0x60)).max() < 1.5, f"top {rows[0]}"
+    if backdrop == "color":
+        assert plate.std((0, 1)).max() == 0
+        return
+    assert np.abs(rows[-1] - (0xC0, 0xB0, 0xA0)).max() < 8, f"bottom {rows[-1]}"
+    steps = np.abs(np.diff(rows, axis=0)).max()
+    assert steps < 3.5, f"largest step between rows {steps:.2f}"
+    assert plate[300].std(0).min() > 0.2, "dithered: a row of a gradient is not one level"
+
+
+@pytest.mark.parametrize("level", [255, 245, 20])
+def test_light_and_dark_products_stay_visible_on_the_backdrop_chosen_for_them(level: int) -> None:
+    source = cutout(shadow=False)
+    source.rgb[80:240, 100:300] = level
+    still = stage(source, None, recipe(shadow="none"))
+    image = home_of(still).astype(float)
+    top, left = round(still.product_box[1] * 180), round(still.product_box[0] * 320)
+    contrast = abs(image[top + 20, left + 4].mean() - image[top + 20, left - 5].mean())
+    assert contrast > 18, f"{contrast} levels between product and wall"
+
+
+def painted_mask(photo: Picture) -> Picture:
+    grey = np.zeros((photo.height, photo.width), np.uint8)
+    grey[int(0.3 * photo.height) : int(0.7 * photo.height), int(0.35 * photo.width) : int(0.65 * photo.width)] = 255
+    return made(np.repeat(grey[..., None], 3, 2))
+
+
+def test_a_mask_cuts_the_product_out_of_a_photo() -> None:
+    photo = studio()
+    still = stage(photo, painted_mask(photo), recipe(product="mask", shadow="contact", layers=True, density=2.0))
+    assert still.layer is not None
+    edge = still.layer[(still.layer[..., 3] > 40) & (still.layer[..., 3] < 250)]
+    solid = still.layer[still.layer[..., 3] == 255][:, :3].astype(float)
+    assert np.abs(solid - (40, 60, 110)).max() < 4
+    if len(edge):
+        halo = np.abs(edge[:, :3].astype(float) - (40, 60, 110)).mean()
+        assert halo < 12, f"the old backdrop is in the edge by {halo:.1f} levels"
+
+
+def test_layers_of_a_photo_add_up_to_it_and_leave_a_clean_plate() -> None:
+    photo = studio()
+    asked = recipe(product="mask", backdrop="extend")
+    whole = stage(photo, painted_mask(photo), asked)
+    still = stage(photo, painted_mask(photo), asked.model_copy(update={"layers": True}))
+    assert still.layer is not None and still.matte is not None
+    error = np.abs(still.flat.astype(int) - whole.plate).mean()
+    assert error < 0.5, f"mean difference {error:.2f} levels"
+    behind = still.plate[still.matte > 200].astype(float)
+    assert behind.mean(1).min() > 90, f"the product is still in the plate: darkest {behind.mean(1).min():.0f}"
+
+
+@pytest.mark.parametrize(
+    ("code", "picture", "mask", "asked"),
+    [
+        ("BACKDROP_NEEDS_CUTOUT", studio(), None, {"product": "plain", "backdrop": "floor"}),
+        ("BACKDROP_NEEDS_CUTOUT", studio(), None, {"product": "whole", "backdrop": "color"}),
+        ("NO_SURROUNDINGS", cutout(), None, {"product": "alpha", "backdrop": "extend"}),
+        ("NO_ALPHA", studio(), None, {"product": "alpha"}),
+        ("NO_MASK", studio(), None, {"product": "mask"}),
+        ("MASK_EMPTY", studio(), made(np.zeros((400, 400, 3), np.uint8)), {"product": "mask"}),
+        ("MASK_MISMATCH", studio(), made(np.zeros((300, 400, 3), np.uint8)), {"product": "mask"}),
+        ("NO_PRODUCT", made(np.full((90, 90, 3), 200, np.uint8)), None, {"product": "plain", "backdrop": "extend"}),
+        ("EMPTY_IMAGE", made(np.zeros((90, 90, 3), np.uint8), np.zeros((90, 90), np.uint8)), None, {}),
+    ],
+)
+def test_what_cannot_be_staged_is_refused(
+    code: str, picture: Picture, mask: Picture | None, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        stage(picture, mask, recipe(**asked))
+    assert caught.value.code == code
+    assert caught.value.problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("layers", "roles"), [(False, {"header", "still", "matte"}), (True, {"header", "plate", "layer"})]
+)
+def test_stills_are_kept_whole_equal_and_anonymous(tmp_path: Path, layers: bool, roles: set[str]) -> None:
+    exif = Image.Exif()
+    exif[0x0110] = "CAMERA-SERIAL-4711"
+    source = cutout()
+    path = tmp_path / "in.png"
+    Image.fromarray(np.dstack([source.rgb, source.alpha])).save(path, exif=exif)  # pyright: ignore[reportArgumentType]
+    asked = recipe(layers=layers)
+    files = prepare(path, None, asked, tmp_path / "one")
+    again = prepare(path, None, asked, tmp_path / "two")
+    assert set(files) == roles
+    for role, file in files.items():
+        assert file.read_bytes() == again[role].read_bytes(), f"{role} is not the same twice"
+        assert b"4711" not in file.read_bytes()
+        assert file.suffix == ".json" or not Image.open(file).info
+    still = stage(open_picture(path, max_pixels=LIMIT), None, asked)
+    kept = load(files)
+    np.testing.assert_array_equal(kept.flat, still.flat)
+    np.testing.assert_array_equal(kept.matte, still.matte)
+    assert (kept.home, kept.product_box, kept.density) == (still.home, still.product_box, still.density)
+    files["layer" if layers else "still"].write_bytes(files["layer" if layers else "still"].read_bytes()[:-200])
+    with pytest.raises((OSError, ValueError)):
+        load(files)
+
+
+def test_an_enlarged_picture_gives_the_same_still_but_denser(tmp_path: Path) -> None:
+    photo = studio()
+    image = Image.fromarray(photo.rgb)
+    image.save(tmp_path / "a.png")
+    image.resize((800, 800)).save(tmp_path / "b.png")
+    Image.fromarray(painted_mask(photo).rgb).save(tmp_path / "mask.png")
+    asked = recipe(product="mask", backdrop="extend", density=2.0, max_pixels=200_000)
+    small = load(prepare(tmp_path / "a.png", tmp_path / "mask.png", asked, tmp_path / "1"))
+    large = load(prepare(tmp_path / "b.png", tmp_path / "mask.png", asked, tmp_path / "2", scale=2))
+    assert large.density > small.density
+    assert large.product_box == pytest.approx(small.product_box, abs=0.008)
+    with pytest.raises(InputError):
+        prepare(tmp_path / "b.png", tmp_path / "mask.png", asked, tmp_path / "3")
+
+
+def test_a_look_tells_products_apart(tmp_path: Path) -> None:
+    def facts(picture: Picture, **options: Any) -> PictureFacts:
+        pixels = picture.rgb if picture.alpha is None else np.dstack([picture.rgb, picture.alpha])
+        Image.fromarray(pixels).save(tmp_path / "a.png")
+        return look(tmp_path / "a.png", max_pixels=LIMIT, **options)
+
+    cut = facts(cutout())
+    assert (cut.product, cut.box, cut.shadow, cut.alpha) == ("alpha", (100, 80, 300, 240), True, True)
+    assert not facts(cutout(shadow=False)).shadow
+    plain = facts(studio())
+    assert plain.product == "plain" and plain.plain and not plain.shadow
+    assert np.abs(np.subtract(plain.box, (140, 120, 260, 280))).max() <= 4, f"box {plain.box}"
+    assert np.abs(np.subtract(plain.border[0], studio().rgb[:, :8].mean((0, 1)))).max() < 6
+    noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)
+    scene = facts(made(noise))
+    assert scene.product == "whole" and not scene.plain and scene.box == (0, 0, 200, 200)
+    Image.fromarray(painted_mask(studio()).rgb).save(tmp_path / "mask.png")
+    masked = facts(studio(), mask=tmp_path / "mask.png")
+    assert masked.product == "mask" and masked.mask_sha256 and masked.mask_sha256 != masked.sha256
+    assert np.abs(np.subtract(masked.box, (140, 120, 260, 280))).max() <= 1
+
+    for one in (cut, plain, scene, masked):
+        assert PictureFacts.from_dict(json.loads(json.dumps(one.as_dict()))) == one
+
+
+@pytest.mark.skipif(not PRODUCTS.is_dir(), reason=f"the real product photos are not at {PRODUCTS}")
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in PRODUCTS.glob("*.[pw]*")) if PRODUCTS.is_dir() else ["none"]
+)
+@pytest.mark.parametrize("frame", [(640, 360), (360, 640)])
+def test_real_products_are_staged_whole_in_place_and_in_colour(name: str, frame: tuple[int, int]) -> None:
+    facts = look(PRODUCTS / name, max_pixels=LIMIT)
+    assert facts.product == ("plain" if name.endswith("webp") else "alpha")
+    source = open_picture(PRODUCTS / name, max_pixels=LIMIT)
+    asked = recipe(
+        frame_width=frame[0],
+        frame_height=frame[1],
+        product=facts.product,
+        backdrop="floor" if facts.alpha else "extend",
+        overscan=(0.05, 0.05, 0.05, 0.05),
+    )
+    still = stage(source, None, asked)
+    left, top, right, bottom = still.product_box
+    assert max(right - left, bottom - top) == pytest.approx(0.8, abs=0.01)
+    assert np.abs([(left + right - 1) / 2 * frame[0], (top + bottom - 1) / 2 * frame[1]]).max() <= 1
+    # The same product by another route: the box's centre is the frame's, areas are averaged. Blurred by a pixel, since
+    # brushed steel differs with the kernel, not in colour.
+    x, y, width, height = still.home
+    corner = (round(x + left * width), round(y + top * height))
+    size = (round((right - left) * width), round((bottom - top) * height))
+    across, down = facts.box[2] - facts.box[0], facts.box[3] - facts.box[1]
+    scale = 0.8 * min(frame[0] / across, frame[1] / down) * still.density
+    start = (
+        (facts.box[0] + facts.box[2]) / 2 + (corner[0] - x - width / 2) / scale,
+        (facts.box[1] + facts.box[3]) / 2 + (corner[1] - y - height / 2) / scale,
+    )
+    area = (*start, start[0] + size[0] / scale, start[1] + size[1] / scale)
+    want = np.asarray(Image.fromarray(source.rgb).resize(size, Image.Resampling.BOX, area))
+    got = still.flat[corner[1] : corner[1] + size[1], corner[0] : corner[0] + size[0]]
+    assert still.matte is not None
+    solid = still.matte[corner[1] : corner[1] + size[1], corner[0] : corner[0] + size[0]] == 255
+    want, got = (cv2.GaussianBlur(image, (0, 0), 1) for image in (want, got))
+    difference = float(np.median(deltaE_ciede2000(rgb2lab(want[solid]), rgb2lab(got[solid]))))
+    print(f"{name} {frame}: median CIEDE2000 {difference:.3f}")
+    assert difference <= 0.5, f"median CIEDE2000 {difference:.2f}"
