@@ -431,7 +431,7 @@ def test_real_products_are_staged_whole_in_place_and_in_colour(name: str, frame:
     got = still.flat[corner[1] : corner[1] + size[1], corner[0] : corner[0] + size[0]]
     assert still.matte is not None
     solid = still.matte[corner[1] : corner[1] + size[1], corner[0] : corner[0] + size[0]] == 255
-    want, got = (cv2.GaussianBlur(image, (0, 0), 1) for image in (want, got))
+    want, got = (cv2.GaussianBlur(image.astype(np.float32) / 255, (0, 0), 1) for image in (want, got))
     difference = float(np.median(deltaE_ciede2000(rgb2lab(want[solid]), rgb2lab(got[solid]))))
     print(f"{name} {frame}: median CIEDE2000 {difference:.3f}")
     assert difference <= 0.5, f"median CIEDE2000 {difference:.2f}"
