@@ -100,7 +100,13 @@ def connect(url: str) -> Engine:
         _check_sqlite_place(parsed)
     # NaN is not JSON: SQLite would keep it, PostgreSQL refuses it; refuse it everywhere.
     dumps = partial(json.dumps, ensure_ascii=False, allow_nan=False)
-    engine = create_engine(parsed, json_serializer=dumps, pool_pre_ping=backend == "postgresql")
+    try:
+        engine = create_engine(parsed, json_serializer=dumps, pool_pre_ping=backend == "postgresql")
+    except ModuleNotFoundError as error:
+        raise UnsafeDatabase(
+            f"database '{parsed}' needs a driver that is not installed ({error.name}); pip install 'dailies[postgres]'",
+            code="DRIVER_MISSING",
+        ) from error
     if backend == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

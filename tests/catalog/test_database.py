@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,6 +39,13 @@ def test_sqlite_on_a_network_filesystem_is_refused(tmp_path: Path, monkeypatch: 
         connect(f"sqlite:///{tmp_path / 'c.db'}")
     assert refused.value.code == "SQLITE_ON_NETWORK"
     assert not (tmp_path / "c.db").exists()
+
+
+def test_a_missing_driver_is_said_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(UnsafeDatabase, match="dailies\\[postgres\\]") as refused:
+        connect("postgresql+psycopg://host/db")
+    assert refused.value.code == "DRIVER_MISSING"
 
 
 def test_the_nearest_mount_decides() -> None:
