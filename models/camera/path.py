@@ -12,6 +12,9 @@ from models.camera.move import Floats, Move, times
 from models.camera.trajectory import Trajectory, trajectory
 from models.clip import Clip
 
+ROUNDING = 1e-9
+"""A subject that touches a view's edge is in it; shares of home."""
+
 
 class Box(NamedTuple):
     """A rectangle in home-frame units: 0, 0, 1, 1 is the home frame."""
@@ -58,16 +61,16 @@ class Views:
             float((self.cy + half_y).max()),
         )
 
-    def contain(self, box: Box, aspect: float) -> bool:
-        """Whether every view shows the whole of `box` (to one part in a thousand million)."""
+    def margin(self, box: Box, aspect: float) -> float:
+        """The least room between `box` and an edge of any view, as a share of home; negative where a view cuts it."""
         cos, sin = np.cos(self.roll), np.sin(self.roll)
+        least = np.inf
         for x in (box.left, box.right):
             for y in (box.top, box.bottom):
                 dx, dy = (x - self.cx) * aspect, y - self.cy
                 across, down = (dx * cos + dy * sin) / aspect, dy * cos - dx * sin
-                if np.any(np.maximum(np.abs(across), np.abs(down)) > self.w / 2.0 + 1e-9):
-                    return False
-        return True
+                least = min(least, float((self.w / 2.0 - np.maximum(np.abs(across), np.abs(down))).min()))
+        return least
 
 
 @dataclass(frozen=True)
@@ -109,19 +112,29 @@ def path(move: Move, clip: Clip, *, subject: Box | None = None) -> Path:
             f"camera: clip is {clip.width}x{clip.height}, {clip.frames} frames; wanted at least one of each"
         )
     whole = _fly(move, clip, 1.0)
-    if subject is None or _shows(whole, subject):
+    if subject is None or (over := _margin(whole, subject)) >= -ROUNDING:
         return whole
-    if not _shows(_fly(move, clip, 0.0), subject):
+    still = _fly(move, clip, 0.0)
+    if (room := _margin(still, subject)) < -ROUNDING:
         raise CameraError(
             f"camera: subject {tuple(round(edge, 4) for edge in subject)} is not inside the home frame (0, 0, 1, 1)",
             remedy="place the subject inside the frame, or give no subject",
             code="CAMERA_SUBJECT",
         )
-    low, high = 0.0, 1.0
-    for _ in range(40):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if _shows(_fly(move, clip, middle), subject) else (low, middle)
-    return _fly(move, clip, low)
+    # Regula falsi, Illinois rule: the room shrinks almost in proportion to the amount, so a few steps are enough.
+    best, low, high = still, 0.0, 1.0
+    for _ in range(30):
+        if high - low < 1e-6:
+            break
+        tried = low + (high - low) * min(max(room / (room - over), 0.0), 1.0)
+        tried = min(max(tried, low + (high - low) * 1e-3), high - (high - low) * 1e-3)
+        flown = _fly(move, clip, tried)
+        found = _margin(flown, subject)
+        if found >= -ROUNDING:
+            best, low, room, over = flown, tried, max(found, 0.0), over / 2.0
+        else:
+            high, over, room = tried, found, room / 2.0
+    return best
 
 
 def extent(flown: Path) -> tuple[float, float, float, float]:
@@ -130,8 +143,8 @@ def extent(flown: Path) -> tuple[float, float, float, float]:
     return max(0.0, -left), max(0.0, -top), max(0.0, right - 1.0), max(0.0, bottom - 1.0)
 
 
-def _shows(flown: Path, subject: Box) -> bool:
-    return all(views.contain(subject, flown.aspect) for views in (flown.plate, flown.layer) if views is not None)
+def _margin(flown: Path, subject: Box) -> float:
+    return min(views.margin(subject, flown.aspect) for views in (flown.plate, flown.layer) if views is not None)
 
 
 def _fly(move: Move, clip: Clip, kept: float) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,7 +37,7 @@ def render(
     planes: Literal[False] = False,
     workers: int = 2,
     progress: Progress | None = None,
-) -> Iterator[Frame]: ...
+) -> Generator[Frame, None, None]: ...
 @overload
 def render(
     scene: Scene,
@@ -47,7 +47,17 @@ def render(
     planes: Literal[True],
     workers: int = 2,
     progress: Progress | None = None,
-) -> Iterator[Planes]: ...
+) -> Generator[Planes, None, None]: ...
+@overload
+def render(
+    scene: Scene,
+    path: Path,
+    *,
+    sweep: Sweep | None = None,
+    planes: bool,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> Generator[Frame, None, None] | Generator[Planes, None, None]: ...
 def render(
     scene: Scene,
     path: Path,
@@ -56,7 +66,7 @@ def render(
     planes: bool = False,
     workers: int = 2,
     progress: Progress | None = None,
-) -> Iterator[Frame] | Iterator[Planes]:
+) -> Generator[Frame, None, None] | Generator[Planes, None, None]:
     """Fly `path` over `scene`: one picture per frame of `path.clip`, at its size.
 
     With `planes`, frames are BT.709 4:2:0 planes; that needs even sizes, no sweep, and no product layer that moves

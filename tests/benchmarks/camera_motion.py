@@ -41,6 +41,7 @@ def positions(frames: Iterable[NDArray[np.uint8]], centre: tuple[int, int]) -> N
     """
     cx, cy = centre
     half = PATCH // 2
+    everywhere = np.full((PATCH, PATCH), 255, np.uint8)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 100, 1e-8)
     warp = np.eye(2, 3, dtype=np.float32)
     template = None
@@ -49,7 +50,7 @@ def positions(frames: Iterable[NDArray[np.uint8]], centre: tuple[int, int]) -> N
         patch = frame[cy - half : cy + half, cx - half : cx + half].astype(np.float32)
         if template is None:
             template = patch
-        _, warp = cv2.findTransformECC(template, patch, warp, cv2.MOTION_AFFINE, stop, None, 5)
+        _, warp = cv2.findTransformECC(template, patch, warp, cv2.MOTION_AFFINE, stop, everywhere, 5)
         found.append(warp.astype(np.float64) @ np.array([half, half, 1.0]) - half)
     return np.array(found)
 

@@ -25,7 +25,7 @@ MOVING = [kind for kind in get_args(Kind) if kind != "hold"]
 PHOTO = FilePath(__file__).parents[3] / "shared/data/products/2-slice-toaster.webp"
 
 
-def move_of(kind: str, amount: float = 0.1, **more) -> Move:
+def move_of(kind: Kind, amount: float = 0.1, **more) -> Move:
     return Move(kind, amount, direction="up" if kind == "tilt" else "left", seed=4, **more)
 
 
@@ -72,6 +72,7 @@ def assert_shows(got: np.ndarray, want: np.ndarray, *, max_rms: float, max_error
 def test_every_frame_is_the_picture_its_view_sees(kind: Kind, density: float) -> None:
     flown = path(move_of(kind), CLIP)
     scene = drawn(flown, density)
+    number = -1
     for number, frame in enumerate(render(scene, flown)):
         assert_shows(
             frame, seen(flown.plate, number, CLIP, scene.home), max_rms=0.8, max_error=4, what=f"frame {number}"
@@ -102,7 +103,7 @@ def chroma(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", ["push", "pan"])
-def test_a_slow_move_has_no_jitter(kind: str) -> None:
+def test_a_slow_move_has_no_jitter(kind: Kind) -> None:
     clip = Clip(640, 360, Fraction(30), 16)
     amount = {"push": 0.014, "pan": 0.05 * 15 / 640}[kind]  # the pan goes 0.05 px per frame
     flown = path(Move(kind, amount, easing="linear"), clip)
@@ -258,6 +259,7 @@ def test_a_layer_without_parallax_is_one_picture_again() -> None:
     scene = drawn(flown)
     split = with_product(scene)
     whole = scene.plate.copy()
+    assert split.layer is not None
     whole[split.layer[..., 3] > 0] = (90, 110, 130)
     for got, want in zip(
         render(split, flown, planes=True), render(Scene(whole, scene.home), flown, planes=True), strict=True
@@ -270,7 +272,7 @@ def test_a_sweep_lights_the_product_alone_and_begins_and_ends_dark(loop: bool) -
     clip = replace(CLIP, frames=21)
     flown = path(move_of("push", parallax=0.5, loop=loop), clip)
     scene = with_product(drawn(flown))
-    bare = replace(scene, plate=np.zeros_like(scene.plate), layer=replace_color(scene.layer, 255))
+    bare = replace(scene, plate=np.zeros_like(scene.plate), layer=replace_color(np.array(scene.layer), 255))
     most = 0
     for number, (lit, dark, alpha) in enumerate(
         zip(render(scene, flown, sweep=Sweep(0.6)), render(scene, flown), render(bare, flown), strict=True)
@@ -317,7 +319,7 @@ def encoded(light: float) -> float:
 def test_a_matte_smaller_than_the_layer_limits_the_light_and_not_the_layer() -> None:
     flown = path(move_of("pan", parallax=0.5), CLIP)
     scene = with_product(drawn(flown))
-    upper = scene.product.copy()
+    upper = np.array(scene.product)
     upper[round(scene.home[1] + 0.5 * scene.home[3]) :] = 0
     half = replace(scene, matte=upper)
     plain = list(render(scene, flown))
