@@ -99,7 +99,7 @@ class Asks:
                 remedy = f"did you mean {near}?" if near else "dotted keys of an ask, such as seed or motion.move"
                 self.problems.append(Problem("UNKNOWN_KEY", f"{name}: '{key}' cannot vary", remedy, *here))
                 continue
-            for _, setting in combinations({key: choices}) if isinstance(choices, list | tuple) else ():
+            for _, setting in combinations({key: cast("list[Any]", choices)}) if isinstance(choices, list) else ():
                 values = overlaid(_STAND_IN, setting)
                 try:
                     Ask.model_validate(values)

@@ -71,7 +71,10 @@ class Columns:
     def unknown(self, heading: str, file: str, line: int) -> Problem:
         """The problem of a heading that fills nothing."""
         near = nearest(heading, (*ROW_KEYS, *ask_keys()))
-        remedy = (f"did you mean {near}? or " if near else "") + "map it with columns:, or keep such with rest: meta"
+        hint = f"did you mean {near}? or " if near else ""
+        if heading in self.spec.columns:
+            hint = f"columns: fills {heading} from '{self.spec.columns[heading]}'; "
+        remedy = hint + "map it with columns:, or keep such with rest: meta"
         return Problem("UNKNOWN_KEY", f"the heading '{shortened(heading)}' is no key", remedy, file, line)
 
     def counts(self, row: Mapping[str, object]) -> bool:

@@ -45,8 +45,11 @@ def problems_of(
     the value stands under; `place` says where a path of keys was written.
     """
     by_key: dict[Path, list[Any]] = {}
-    for fault in error.errors(include_url=False):
-        path = _data_path(fault["loc"], value)
+    located = [(_data_path(fault["loc"], value), fault) for fault in error.errors(include_url=False)]
+    faulty_lists = {path[:-1] for path, _ in located if path and isinstance(path[-1], int)}
+    for path, fault in located:
+        if fault["type"] == "too_short" and path in faulty_lists:
+            continue  # pydantic does not count the elements it refused
         own = fault["type"].isupper()
         # A choice of types gives one error per type: they are one fault of one key.
         key = path if own or not path or isinstance(path[-1], str) else _to_key(path, schema)
@@ -148,18 +151,23 @@ def _problem(path: Path, faults: list[Any], schema: Schema, place: Place, prefix
         return _at(place, code, f"{name}: {message}" if name else message, remedy)
     if code == "UNKNOWN_KEY":
         known = schema_at(schema, path[:-1]).get("properties", {})
-        near = nearest(str(path[-1]), known)
+        # A key written one level too high is the commonest slip.
+        below = [f"{part}.{path[-1]}" for part in known if path[-1] in schema_at(schema, (part,)).get("properties", {})]
+        near = next(iter(below), "") or nearest(str(path[-1]), known)
         remedy = f"did you mean {near}?" if near else "keys here: " + ", ".join(known)
         return _at(place, code, f"{name} is no key", remedy)
     node = schema_at(schema, path)
     want = wanted(node, schema)
     if code == "MISSING_KEY":
         return _at(place, code, f"{name} is missing" + (f", wanted {want}" if want else ""), f"write {name}:")
-    found = faults[0]["input"] if len(faults) == 1 else _shared_input(faults)
-    if code == "UNKNOWN_VALUE":
-        near = nearest(str(found), _options(node, schema))
-        return _at(place, code, f"{name} is {shortened(found)}, wanted {want}", f"did you mean {near}?" if near else "")
-    return _at(place, code, f"{name} is {shortened(found)}, wanted {want or fault['msg']}", "")
+    found = _shared_input(faults)
+    message = f"{name} is {shortened(found)}, wanted {want or fault['msg']}"
+    if code == "UNKNOWN_VALUE" and not isinstance(found, str | int | float):
+        code = "WRONG_TYPE"
+    near = nearest(str(found), _options(node, schema)) if code == "UNKNOWN_VALUE" else ""
+    default = node.get("default")
+    remedy = f"leave it out for {default}" if isinstance(default, str | int | float) else "change it or leave it out"
+    return _at(place, code, message, f"did you mean {near}?" if near else remedy)
 
 
 def _shared_input(faults: list[Any]) -> object:

@@ -82,6 +82,8 @@ def read(text: str, file: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
         raise YamlError(_broken(str(error.problem or error.context), line, text, file)) from error
+    except UnicodeEncodeError as error:
+        raise YamlError(_broken("half a character pair", None, text, file)) from error
     except yaml.YAMLError as error:  # a character YAML does not allow
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise YamlError(_broken(str(error).split("\n")[0], line, text, file)) from error

@@ -34,7 +34,12 @@ def portable(text: str, longest: int = LONGEST) -> str:
     spaced = re.sub(r"\s+", "-", plain)
     ascii_text = unicodedata.normalize("NFKD", spaced.translate(_LETTERS)).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", ascii_text).lstrip("-.").rstrip("-.")
-    if name == plain.replace(" ", "-") and len(name) <= longest and name.split(".")[0].lower() not in _RESERVED:
+    if (
+        name
+        and name == plain.replace(" ", "-")
+        and len(name) <= longest
+        and name.split(".")[0].lower() not in _RESERVED
+    ):
         return name
     digest = hashlib.sha256(plain.encode()).hexdigest()[:8]
     stem = name[: longest - len(digest) - 1].rstrip("-.")
@@ -68,14 +73,15 @@ def template_fault(template: str) -> str:
 def output_name(template: str, fields: Mapping[str, str], extension: str) -> str:
     """A delivery's path inside the out folder, with `/` between folders: portable names all the way.
 
-    `fields` gives a text per field of the template; a missing or empty one vanishes with the separator before it.
+    `fields` gives a text per field of the template; a missing or empty one vanishes with the separator before it,
+    and a folder with nothing in its name does too.
     `extension` is the container's (`mp4`), whichever the template ends with.
     """
     pattern = template
     for known in _EXTENSIONS:
         pattern = pattern.removesuffix(known)
-    names = [_component(part, fields) for part in pattern.split("/")]
-    return str(PurePosixPath(*names[:-1], f"{names[-1]}.{extension}"))
+    *folders, name = [_component(part, fields) for part in pattern.split("/")]
+    return str(PurePosixPath(*filter(None, folders), f"{name or 'untitled'}.{extension}"))
 
 
 def _component(pattern: str, fields: Mapping[str, str]) -> str:
@@ -86,4 +92,5 @@ def _component(pattern: str, fields: Mapping[str, str]) -> str:
             name += literal.rstrip("_- ")
         else:
             name += literal + (portable(value, 80) if value else "")
-    return portable(name.lstrip("_- ") or "x")
+    name = name.lstrip("_- ")
+    return portable(name) if name else ""

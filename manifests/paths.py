@@ -10,7 +10,8 @@ from pathlib import Path
 
 from manifests.errors import Problem
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|data:", re.IGNORECASE)
+# One slash is enough: a Path has already made one of two.
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/|data:", re.IGNORECASE)
 
 
 class Pictures:
@@ -32,7 +33,11 @@ class Pictures:
 
     def _look(self, path: str) -> Path | Problem:
         if _URL.match(path):
-            return Problem("URL_REFUSED", f"{_told(path)} is a URL", "download it first and name the file")
+            return Problem(
+                "URL_REFUSED",
+                f"{_told(re.sub(':/+', '://', path, count=1))} is a URL",
+                "download it first and name the file",
+            )
         if not path or "\0" in path:
             return Problem("PICTURE_MISSING", f"{_told(path)} names no file", "write the picture's path")
         outside: Problem | None = None

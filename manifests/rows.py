@@ -75,6 +75,8 @@ def jsonl_rows(text: str, file: str, columns: Columns, problems: list[Problem]) 
             continue
         try:
             value: object = json.loads(written, object_pairs_hook=_single, parse_constant=_no_constant)
+            if "\\u" in written:  # half a surrogate pair is JSON, but no text
+                json.dumps(value, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             found = f"this line is no JSON object: {error}"
             problems.append(Problem("JSON_BROKEN", found, "one whole object per line", file, line))
