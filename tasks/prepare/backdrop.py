@@ -63,7 +63,8 @@ def parse(color: str) -> Float:
 
 def _ramp(stops: Sequence[Float], rows: Float) -> Float:
     places = np.linspace(0, 1, len(stops))
-    return np.stack([np.interp(rows, places, [stop[c] for stop in stops]) for c in range(3)], axis=1)
+    channels = [np.interp(rows, places, [stop[channel] for stop in stops]) for channel in range(3)]
+    return np.stack(channels, axis=1).astype(np.float32)
 
 
 def _lighter(color: Float, steps: float) -> Float:

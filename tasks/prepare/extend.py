@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.prepare.surface import Float, blur, grain_tile, tiled
+from tasks.prepare.surface import Float, add_tiled, blur, grain_tile
 
 STRIP = 24 / 1024
 """Width of the strip an edge is judged by, as a share of the picture's longer side."""
@@ -59,10 +59,10 @@ def extend(
     canvas = np.concatenate([part for part in above if part is not None], axis=1).transpose(1, 0, 2)
     canvas = np.ascontiguousarray(canvas[max(0, -y) :][:height])
     if left or right or top or bottom:
-        noise = tiled(grain_of(values, random), height, width)
-        inside = np.zeros((height, width, 1), np.float32)
-        inside[max(0, y) : max(0, y + h), max(0, x) : max(0, x + w)] = 1
-        canvas += noise * (1 - inside)
+        inside = canvas[max(0, y) : max(0, y + h), max(0, x) : max(0, x + w)]
+        own = inside.copy()
+        add_tiled(canvas, grain_of(values, random))
+        inside[:] = own
     return canvas
 
 

@@ -105,10 +105,11 @@ def contact_shadow(matte: NDArray[np.uint8], unit: float) -> Float:
     bottoms = np.full(width, -1e6, np.float32)
     bottoms[columns] = height - 1 - np.argmax(solid[::-1, columns], axis=0)
     base = float(bottoms.max())
-    # Columns whose lowest point is on the floor, or nearly: a sole, four feet, a bottle's rim seen from above.
     lift = (base - bottoms) / unit
-    touch = np.exp(-np.square(lift / 0.06)).astype(np.float32)
-    cover = np.exp(-np.square(lift / 0.25)).astype(np.float32)
+    grounded = _grounded(bottoms, base, unit)
+    # Columns whose lowest point is on the floor, or nearly: a sole, four feet, a bottle's rim seen from above.
+    touch = np.where(grounded, np.exp(-np.square(lift / 0.06)), 0).astype(np.float32)
+    cover = np.where(grounded, np.exp(-np.square(lift / 0.25)), 0).astype(np.float32)
     rows = np.arange(height, dtype=np.float32)[:, None]
 
     def lying(profile: Float, depth: float, offset: float) -> Float:
@@ -119,6 +120,23 @@ def contact_shadow(matte: NDArray[np.uint8], unit: float) -> Float:
     tight = cv2.GaussianBlur(lying(touch, 0.014 * unit, 0.0), (0, 0), sigmaX=0.02 * unit, sigmaY=0.006 * unit)
     wide = cv2.GaussianBlur(lying(cover, 0.05 * unit, 0.008 * unit), (0, 0), sigmaX=0.09 * unit, sigmaY=0.02 * unit)
     return np.clip(1 - (1 - 0.6 * tight) * (1 - 0.4 * wide), 0, 1).astype(np.float32)
+
+
+def _grounded(bottoms: Float, base: float, unit: float) -> NDArray[np.bool_]:
+    """Which columns (W,) stand on the floor: from the lowest points outwards along a gentle line (an edge receding
+    into the picture), until the outline turns up: a handle hangs in the air."""
+    near = np.maximum(bottoms, base - unit)
+    step = max(1, round(0.05 * unit))
+    # A foot's own height or a ragged mask is no turn: only more than an eighth of the product within a twentieth is.
+    rise = np.abs(near[step:] - near[:-step])
+    steep = np.concatenate([np.zeros(step // 2, bool), rise > 0.12 * unit, np.zeros(step - step // 2, bool)])
+    touching = np.flatnonzero(base - bottoms < 0.08 * unit)
+    before = np.flatnonzero(steep[: touching[0]])
+    after = np.flatnonzero(steep[touching[-1] :])
+    grounded = np.zeros(bottoms.shape, bool)
+    start = before[-1] + 1 if before.size else 0
+    grounded[start : touching[-1] + after[0] + 1 if after.size else None] = True
+    return grounded
 
 
 def _filled(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from tasks.prepare.product import Pixels, Product, find, flat
 from tasks.prepare.resample import Piece, lay, on_plate
 from tasks.prepare.shadow import Shadow, contact_shadow, soft_shadow, visible_box
 from tasks.prepare.still import Still
-from tasks.prepare.surface import Float, fill_holes, seeded, tiled, to_bytes
+from tasks.prepare.surface import Float, add_tiled, fill_holes, seeded, to_bytes
 from tasks.recipe import PrepareRecipe
 
 FINE_GRAIN = 0.6
@@ -133,8 +133,8 @@ def _without(canvas: Float, matte: Pixels, picture: Picture) -> Float:
     reach = max(3, round(max(canvas.shape) / 400))
     covered = cv2.dilate((matte > 2).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).astype(np.float32)
     behind = fill_holes(canvas, 1 - covered)
-    noise = tiled(grain_of(canvas, seeded(picture.sha256, 3)), *matte.shape)
-    return behind + noise * covered[..., None]
+    add_tiled(behind, grain_of(canvas, seeded(picture.sha256, 3)))
+    return np.where(covered[..., None] > 0, behind, canvas)
 
 
 def _layer(canvas: Float, behind: Float, matte: Pixels) -> Pixels:

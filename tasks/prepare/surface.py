@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -42,23 +45,35 @@ def seeded(sha256: str, purpose: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([int(sha256[:16], 16), purpose]))
 
 
-def tiled(tile: Float, height: int, width: int) -> Float:
-    """`tile` (h, w, ...) repeated to (height, width, ...)."""
-    rows = -(-height // tile.shape[0])
-    columns = -(-width // tile.shape[1])
-    return np.tile(tile, (rows, columns) + (1,) * (tile.ndim - 2))[:height, :width]
+def add_tiled(values: Float, tile: Float) -> None:
+    """Add `tile` (h, w, C), repeated as often as needed, to `values` (H, W, C), in place."""
+    for block, part in _blocks(values, tile):
+        block += part
 
 
 def to_bytes(values: Float, random: np.random.Generator, grain: float = 0.0) -> NDArray[np.uint8]:
-    """Round to uint8 with dither, so that slow gradients show no bands; whole numbers stay exact at `grain` 0.
+    """Round (H, W, 3) to uint8 with dither: slow gradients show no bands; whole numbers stay exact at `grain` 0.
 
     `grain` is the standard deviation (levels) of a fine grain that survives a video encoder's quantiser.
     """
-    noise = random.uniform(-0.5, 0.5, (512, 512)).astype(np.float32)
+    noise = random.uniform(-0.5, 0.5, (512, 512, 1)).astype(np.float32)
     if grain:
         noise = noise + random.normal(0, grain, noise.shape).astype(np.float32)
-    dithered = values + tiled(noise, *values.shape[:2])[..., None]
-    return np.clip(np.rint(dithered), 0, 255).astype(np.uint8)
+    rounded = np.empty(values.shape, np.uint8)
+    for (block, part), (out, _) in zip(_blocks(values, noise), _blocks(rounded, noise), strict=True):
+        dithered = block + part
+        np.rint(dithered, out=dithered)
+        out[:] = np.clip(dithered, 0, 255, out=dithered)
+    return rounded
+
+
+def _blocks(values: NDArray[Any], tile: Float) -> Iterator[tuple[NDArray[Any], Float]]:
+    """Views of `values` in the tile's size, each with its part of the tile: small enough to stay in the cache."""
+    rows, columns = tile.shape[:2]
+    for top in range(0, values.shape[0], rows):
+        for left in range(0, values.shape[1], columns):
+            block = values[top : top + rows, left : left + columns]
+            yield block, tile[: block.shape[0], : block.shape[1]]
 
 
 def grain_tile(residual: Float, random: np.random.Generator, size: int = 512) -> Float:

@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ def photo(width: int = 96, height: int = 64) -> np.ndarray:
     return np.dstack([x, y, 255 - x]).astype(np.uint8)
 
 
-def write(path: Path, image: Image.Image, **options: object) -> Path:
+def write(path: Path, image: Image.Image, **options: Any) -> Path:
     image.save(path, **options)
     return path
 
