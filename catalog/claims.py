@@ -5,18 +5,19 @@ Claims make double execution harmless: whoever wakes up late holds an older toke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, tuple_, update
 
-from catalog.dialect import clock
+from catalog.dialect import clock, upsert
 from catalog.errors import StaleClaim
 from catalog.failpoints import reach
 from catalog.ledger import Ledger, chunks
-from catalog.tables import Execution, Run, Shot
+from catalog.runs import NewRendition
+from catalog.tables import Execution, Rendition, Run, Shot
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,15 @@ class ClaimLedger(Ledger):
             )
             reach("shot.finishing")
         reach("shot.finished")
+
+    def replan(self, claim: Claim, plan: Mapping[str, Any], renditions: Sequence[NewRendition]) -> None:
+        """Give a claimed shot another plan: its picture changed. Renditions it had stay listed. Raises StaleClaim."""
+        with self.database.write() as connection:
+            check_claim(connection, claim)
+            connection.execute(update(Shot).where(Shot.id == claim.shot_id).values(plan=dict(plan)))
+            rows = [{"shot_id": claim.shot_id, **asdict(rendition)} for rendition in renditions]
+            if rows:
+                connection.execute(upsert(connection, Rendition).on_conflict_do_nothing(), rows)
 
     def reclaim_expired(self, run_id: str | None = None) -> list[str]:
         """Put shots whose lease ran out back to `waiting` (one death each); returns their ids.

@@ -107,7 +107,7 @@ class Tree:
             "sha256": row.artifact_sha256,
             "poster": row.poster_sha256,
             "created_at": row.created_at.isoformat(),
-            "placed": sorted(path for path in self.connection.scalars(placed) if path),
+            "placed": sorted({path for path in self.connection.scalars(placed) if path}),
             "measurements": [
                 {"name": m.name, "value": m.value, "unit": m.unit, "threshold": m.threshold, "passed": m.passed}
                 for m in self.connection.execute(measured)

@@ -79,6 +79,10 @@ class CameraRecipe(Recipe):
     width: int
     height: int
     rate: str
+    cycle: int
+    """Frames of the move itself."""
+    after: Literal["repeat", "rest"]
+    """What frames beyond `cycle` show: the move again, or its last view."""
     frames: int
 
 

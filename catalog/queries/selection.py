@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import select
@@ -29,6 +30,11 @@ class DeliveryRow:
     frames: int
     made: bool
     placed_path: str | None
+
+    @property
+    def seconds(self) -> float:
+        """How long it plays."""
+        return float(self.frames / Fraction(self.rate))
 
 
 def deliveries_of(

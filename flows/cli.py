@@ -1,0 +1,291 @@
+"""`dailies`: the command line. Exit status: 0 all done, 1 some shots failed, 2 the request was wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from catalog.errors import CatalogError, NotFound
+from catalog.queries import deliveries_of, latest_run, list_runs, resolve, run_status, shots_of
+from catalog.trace import trace as trace_lineage
+from flows import doctor as doctoring
+from flows import prefect_home
+from flows.lineage_tree import lineage_tree
+from flows.listener import listener
+from flows.live import TerminalListener
+from flows.request import Request
+from flows.settings import Settings
+from flows.terminal import out, plan_as_dict, print_outcome, print_plan, print_problems, print_runs, print_status, said
+from flows.workshop import workshop
+from manifests.errors import InputError, ManifestError, Problem
+from manifests.schema import json_schema
+from models.errors import EngineError
+from tasks.out_folder import write_out_folder
+
+
+def _exit(status: int, **_: object) -> None:
+    raise typer.Exit(status)
+
+
+app = typer.Typer(
+    name="dailies",
+    help="Stills go in at night; in the morning the dailies are ready, and every clip can say where it came from.",
+    no_args_is_help=True,
+    result_callback=_exit,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+MANIFEST = Annotated[Path, typer.Argument(help="The manifest, a YAML file.", show_default=False)]
+RUN = Annotated[str, typer.Argument(help="A run's id or its beginning; the latest run if left out.")]
+SET = Annotated[list[str] | None, typer.Option("--set", help="key=value over every row, such as motion.amount=0.2.")]
+SAMPLE = Annotated[int, typer.Option("--sample", min=0, help="Only so many shots, spread evenly; 0 for all.")]
+REFRESH = Annotated[bool, typer.Option("--refresh", help="Make again what newer code or weights make differently.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
+
+
+def main() -> None:
+    """Entry point of the command `dailies`."""
+    sys.exit(command(sys.argv[1:]))
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit status; what is wrong with a request is told, never thrown."""
+    try:
+        app(args=list(arguments))
+        return 0
+    except SystemExit as end:  # typer ends by it, having told what was wrong with the words themselves
+        return end.code if isinstance(end.code, int) else 1
+    except ManifestError as error:
+        _tell(arguments, error.problems)
+    except InputError as error:
+        _tell(arguments, [error.problem])
+    except (CatalogError, EngineError) as error:
+        _tell(arguments, [Problem(error.code, str(error), getattr(error, "remedy", ""))])
+    except ValidationError as error:  # of settings: the environment is part of the request
+        _tell(arguments, [Problem("BAD_SETTING", _setting_fault(fault)) for fault in error.errors()])
+    except KeyboardInterrupt:
+        said("stopped; `dailies resume` goes on")
+        return 130
+    return 2
+
+
+def _tell(arguments: Sequence[str], problems: Sequence[Problem]) -> None:
+    if "--json" in arguments:
+        _print_json({"problems": problems})
+    else:
+        print_problems(problems)
+
+
+def _setting_fault(fault: Any) -> str:
+    return f"DAILIES_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}, found {fault['input']!r}"
+
+
+@app.command()
+def run(
+    manifest: MANIFEST,
+    overrides: SET = None,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="Folder for people, not the manifest's own.")] = None,
+    sample: SAMPLE = 0,
+    refresh: REFRESH = False,
+    as_json: JSON = False,
+) -> int:
+    """Make every clip of a manifest, and leave them in its out folder."""
+    request = Request(manifest, tuple(overrides or ()), sample, refresh, out_folder)
+    kind = request.load().kind  # everything wrong with the manifest is told before anything starts
+    return _work(
+        kind,
+        as_json,
+        manifest=str(manifest),
+        overrides=request.overrides,
+        sample=sample,
+        refresh=refresh,
+        out=str(out_folder or ""),
+    )
+
+
+@app.command()
+def resume(run_id: RUN = "", as_json: JSON = False) -> int:
+    """Go on with a run: shots that are waiting, failed or cancelled; what is done stays done."""
+    with workshop(Settings()) as tools:
+        found = run_status(tools.catalog, _run_id(tools.catalog, run_id)).run
+    return _work(found.kind, as_json, resume=found.id)
+
+
+@app.command()
+def plan(
+    manifest: MANIFEST,
+    overrides: SET = None,
+    sample: SAMPLE = 0,
+    refresh: REFRESH = False,
+    as_json: JSON = False,
+) -> int:
+    """Show which stages each shot will run and why, and what the run will cost. Makes nothing."""
+    request = Request(manifest, tuple(overrides or ()), sample, refresh)
+    loaded = request.load()
+    settings = Settings()
+    with workshop(settings) as tools, TerminalListener(settings, quiet=as_json) as told:
+        listener.set(told)
+        doctoring.measure_once(tools)
+        planned = request.plan(tools, loaded)
+    if as_json:
+        _print_json(plan_as_dict(planned, settings))
+    else:
+        print_plan(planned, settings)
+    return 1 if planned.problems else 0
+
+
+@app.command()
+def status(run_id: RUN = "", as_json: JSON = False) -> int:
+    """How a run is doing; without one, the latest runs too."""
+    with workshop(Settings()) as tools:
+        if not run_id and not as_json:
+            print_runs(list_runs(tools.catalog, limit=10))
+        if latest_run(tools.catalog) is None:
+            _print_json(None) if as_json else said("no runs yet: `dailies run MANIFEST` makes the first")
+            return 0
+        found = run_status(tools.catalog, _run_id(tools.catalog, run_id))
+        if as_json:
+            _print_json(found)
+        else:
+            print_status(found)
+    return 1 if found.failures else 0
+
+
+@app.command()
+def cancel(run_id: RUN = "", as_json: JSON = False) -> int:
+    """Stop a run within seconds; what is finished stays, `dailies resume` goes on with the rest."""
+    settings = Settings()
+    with workshop(settings) as tools:
+        found = _run_id(tools.catalog, run_id)
+        cancelled = tools.catalog.cancel_run(found, settings.worker_name)
+        state = tools.catalog.finish_run(found)
+    if as_json:
+        _print_json({"run": found, "state": state, "cancelled_shots": cancelled})
+    else:
+        said(f"run {found} is {state}: {cancelled} waiting shots will not be made; `dailies resume {found}` goes on")
+    return 0
+
+
+@app.command()
+def trace(
+    what: Annotated[str, typer.Argument(help="A file, or a digest or id or its beginning.")], as_json: JSON = False
+) -> int:
+    """How a file was made: every stage with engine, recipe, weights, time and machine, back to the source."""
+    with workshop(Settings()) as tools:
+        found = trace_lineage(tools.catalog, what)
+    if as_json:
+        _print_json(found.as_dict())
+    else:
+        out.print(lineage_tree(found))
+    return 0
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to put the files.", show_default=False)],
+    run_id: Annotated[str, typer.Option("--run", help="Deliveries of this run; else of the latest run.")] = "",
+    preset: Annotated[str, typer.Option(help="Only this preset.")] = "",
+    item: Annotated[str, typer.Option(help="Only this item.")] = "",
+    tag: Annotated[str, typer.Option(help="Only items with this tag.")] = "",
+    as_json: JSON = False,
+) -> int:
+    """Copy deliveries, posters, index and contact sheet to a folder."""
+    settings = Settings()
+    with workshop(settings) as tools, TerminalListener(settings, quiet=as_json) as told:
+        chosen = _run_id(tools.catalog, run_id)
+        rows = deliveries_of(tools.catalog, run_id=chosen, preset=preset or None, item=item or None, tag=tag or None)
+        for row in rows:
+            tools.catalog.verify(row.delivery.artifact)
+        shots = shots_of(tools.catalog, chosen)
+        if preset or item or tag:
+            wanted = {row.shot_id for row in rows}
+            shots = [shot for shot in shots if shot.id in wanted]
+        made = write_out_folder(
+            tools.catalog,
+            folder.absolute(),
+            shots,
+            rows,
+            copy=True,
+            progress=lambda done, total: told.step("copying", done, total),
+        )
+    if as_json:
+        _print_json({"run": chosen, "folder": made.folder, "files": list(made.files.values()), "index": made.index_csv})
+    else:
+        said(f"{len(made.files)} deliveries of run {chosen} are in {made.folder}")
+    return 0
+
+
+@app.command()
+def doctor(as_json: JSON = False) -> int:
+    """What is set, from where, and what is missing on this machine."""
+    findings = doctoring.examine()
+    if as_json:
+        _print_json(findings)
+    else:
+        doctoring.print_findings(findings)
+    return 2 if any(finding.state == "missing" for finding in findings) else 0
+
+
+@app.command()
+def schema() -> int:
+    """The manifest's JSON Schema, for editors that complete."""
+    _print_json(json_schema())
+    return 0
+
+
+def _work(kind: str, as_json: bool, **parameters: Any) -> int:
+    """Run the parent flow of a manifest's kind with Prefect's server beside it, and tell how it went."""
+    settings = Settings()
+    prefect_home.settle(settings.prefect_home)
+    ready = prefect_home.start_server()
+    from flows.product_broll import product_broll
+    from flows.storyboard_animation import storyboard_animation
+
+    flow = storyboard_animation if kind == "storyboard" else product_broll
+    with TerminalListener(settings, quiet=as_json) as told, prefect_home.no_heartbeats():
+        told.waiting("starting Prefect", ready)
+        listener.set(told)
+        outcome: Any = flow(triggered_by="cli", **parameters)
+    if as_json:
+        _print_json(outcome)
+    else:
+        print_outcome(outcome, settings, told.seconds)
+    return 0 if outcome.status.run.state == "done" else 1
+
+
+def _run_id(catalog: Any, given: str) -> str:
+    """The run meant by an id's beginning, or the latest. Raises NotFound."""
+    if given:
+        kind, found = resolve(catalog, given)
+        if kind != "run":
+            raise NotFound(f"'{given}' is a {kind}, wanted a run; `dailies status` lists the runs")
+        return found
+    latest = latest_run(catalog)
+    if latest is None:
+        raise NotFound("there are no runs yet; `dailies run MANIFEST` makes the first")
+    return latest
+
+
+def _print_json(value: Any) -> None:
+    """JSON of anything the catalog returns: dataclasses, paths, times."""
+    sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)

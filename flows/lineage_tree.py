@@ -1,0 +1,80 @@
+"""A lineage as a tree in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.tree import Tree
+
+from catalog.trace import Lineage, Node
+from flows.terminal import duration, size
+
+
+def lineage_tree(lineage: Lineage) -> Tree:
+    """Everything a file stands on, from the newest thing down to the source picture."""
+    tree = Tree(f"[bold]{lineage.kind}[/bold] {lineage.id}")
+    for root in lineage.roots:
+        _grow(tree, root, set())
+    if lineage.shots:
+        shots = ", ".join(lineage.shots[:6]) + (f" and {len(lineage.shots) - 6} more" if len(lineage.shots) > 6 else "")
+        tree.add(f"[dim]shots standing on it: {shots}; runs: {', '.join(lineage.runs[:6])}[/dim]")
+    return tree
+
+
+def _grow(tree: Tree, node: Node, told: set[str]) -> None:
+    branch = tree.add(_said(node))
+    if node.id in told and node.kind == "execution":
+        branch.add("[dim]as above[/dim]")
+        return
+    told.add(node.id)
+    for line in _details(node):
+        branch.add(f"[dim]{escape(line)}[/dim]")
+    for before in node.made_from:
+        _grow(branch, before, told)
+
+
+def _said(node: Node) -> str:
+    facts = node.facts
+    role = f"[cyan]{escape(node.role)}[/cyan] " if node.role else ""
+    match node.kind:
+        case "execution":
+            spent = duration(facts["seconds"]) if facts.get("seconds") is not None else facts.get("state", "")
+            version = ", ".join(f"{name} {value}" for name, value in facts.get("engine_versions", {}).items())
+            said = f"{facts['stage']} by {facts['engine']}"
+            return f"{role}[bold]{escape(said)}[/bold] ({escape(version)})  {spent} on {escape(str(facts.get('host')))}"
+        case "artifact":
+            told = facts.get("bytes")
+            return f"{role}[green]{escape(str(facts.get('kind', 'file')))}[/green] {node.id[:16]}  {size(told or 0)}"
+        case "delivery":
+            return f"[bold]delivery[/bold] {escape(str(facts.get('preset')))} {escape(str(facts.get('rendition')))}"
+        case _:
+            return f"{role}[bold]{node.kind}[/bold] {escape(node.id)}"
+
+
+def _details(node: Node) -> list[str]:
+    facts = node.facts
+    if node.kind == "execution":
+        lines = [f"execution {node.id}  recipe {facts['recipe_sha256'][:16]}", _pairs(facts.get("recipe", {}))]
+        if facts.get("ran"):
+            lines.append("ran: " + _pairs(facts["ran"]))
+        lines += [_weights(one) for one in facts.get("weights", ())]
+        return [line for line in lines if line]
+    if node.kind == "artifact":
+        media = facts.get("media") or {}
+        return [_pairs(media)] if media else []
+    if node.kind == "delivery":
+        return [f"put at {path}" for path in facts.get("placed", ())]
+    return []
+
+
+def _weights(one: Any) -> str:
+    if isinstance(one, Mapping):
+        return "weights " + " ".join(str(value)[:40] for value in one.values() if value)
+    return f"weights {one}"
+
+
+def _pairs(facts: Mapping[str, Any]) -> str:
+    told = ((name, value) for name, value in facts.items() if not isinstance(value, list | dict) or name != "boxes")
+    return "  ".join(f"{name}={value}" for name, value in told if value not in ("", None, 0, 0.0, False, []))

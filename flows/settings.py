@@ -1,0 +1,66 @@
+"""Where things are and what they may use: environment variables with the prefix `DAILIES_`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_LARGEST_PICTURE = 144_000_000
+
+
+class Settings(BaseSettings):
+    """Every setting is `DAILIES_<NAME>`; `dailies doctor` prints each with where it came from."""
+
+    model_config = SettingsConfigDict(env_prefix="DAILIES_", extra="ignore", validate_default=True)
+
+    home: Path = Field(default=Path("~/.dailies"), description="Catalog, store, weights and Prefect's own home.")
+    database_url: str = Field(default="", description="Catalog database; empty: SQLite in the home.")
+    store_url: str = Field(default="", description="Artifact store, a folder; empty: `store` in the home.")
+    weights_dir: Path | None = Field(default=None, description="Weights; empty: `weights` in the home.")
+    device: str = Field(default="auto", description="auto, cpu or vulkan:N, for the engines that can use one.")
+    ffmpeg: str = Field(default="", description="ffmpeg binary; empty: the one that came with the package.")
+    workers: int = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256, description="Cores to work with."
+    )
+    max_pixels: int = Field(default=_LARGEST_PICTURE, ge=1_000_000, description="Largest source picture, in pixels.")
+    lease_seconds: float = Field(default=120.0, ge=5, description="How long a silent worker keeps its shots.")
+    price_cpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of this machine, for estimates.")
+
+    @field_validator("home", "weights_dir")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("database_url")
+    @classmethod
+    def _driver(cls, value: str) -> str:
+        return value.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
+    def catalog_url(self) -> str:
+        """SQLAlchemy's URL of the catalog."""
+        return self.database_url or f"sqlite:///{self.home / 'catalog.db'}"
+
+    @property
+    def store(self) -> Path:
+        """Folder of the artifact store."""
+        return Path(self.store_url).expanduser().absolute() if self.store_url else self.home / "store"
+
+    @property
+    def weights(self) -> Path:
+        """Folder of the weights that no package brings."""
+        return self.weights_dir or self.home / "weights"
+
+    @property
+    def prefect_home(self) -> Path:
+        """Prefect's own database and profiles, apart from any other Prefect on this machine."""
+        return self.home / "prefect"
+
+    @property
+    def worker_name(self) -> str:
+        """Who claims the shots: this host and process."""
+        return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,215 @@
+"""What people read in a terminal: problems, plans, outcomes and states, as tables and sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from catalog.queries import RunRow, RunStatus
+from flows.settings import Settings
+from manifests.errors import Problem
+from tasks.planner.planner import RunPlan
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+SHOWN = 40
+"""Rows of a table people still read; the rest is counted."""
+
+_COLORS = {"done": "green", "failed": "red", "quarantined": "red", "cancelled": "yellow", "running": "cyan"}
+
+
+def said(text: str) -> None:
+    """One sentence for people."""
+    out.print(escape(text), soft_wrap=True)
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    """Everything that is wrong, a line each, on stderr."""
+    for problem in problems:
+        err.print(f"[red]✗[/red] {escape(str(problem))}", soft_wrap=True)
+    if len(problems) > 1:
+        err.print(f"{len(problems)} problems; nothing was started", style="bold")
+
+
+def print_plan(plan: RunPlan, settings: Settings) -> None:
+    """Shots x stages with the reason for each, then what it costs."""
+    for planned in plan.shots[:SHOWN]:
+        if planned.plan is None:
+            continue
+        head = f"[bold]{escape(planned.plan.key)}[/bold]"
+        for shared in planned.plan.renditions:
+            left = {one.preset for one in shared.deliveries if not plan.stands(one)}
+            stands = [one.preset for one in shared.deliveries if one.preset not in left]
+            out.print(f"{head}  {shared.name}" + (f"  [dim]stands: {', '.join(stands)}[/dim]" if stands else ""))
+            table = Table(box=None, show_header=False, padding=(0, 1, 0, 3))
+            for stage in shared.stages if left else ():
+                table.add_row(stage.replace("_still", " still"), f"[dim]{escape(shared.why.get(stage, ''))}[/dim]")
+            if table.row_count:
+                out.print(table)
+        for note in planned.plan.notes:
+            out.print(f"   [yellow]note[/yellow] {escape(note)}", soft_wrap=True)
+    if len(plan.shots) > SHOWN:
+        out.print(f"... and {len(plan.shots) - SHOWN} more shots")
+    print_problems_of_shots(plan)
+    _print_totals(plan, settings)
+
+
+def print_problems_of_shots(plan: RunPlan) -> None:
+    """Shots that cannot be made, with the reason."""
+    for problem in plan.problems[:SHOWN]:
+        err.print(f"[red]✗[/red] {escape(str(problem))}", soft_wrap=True)
+    bad = sum(1 for planned in plan.shots if planned.problems)
+    if bad:
+        err.print(f"{bad} of {len(plan.shots)} shots cannot be made and would be quarantined", style="bold")
+
+
+def _print_totals(plan: RunPlan, settings: Settings) -> None:
+    table = Table("stage", "engine", "estimate", "from", title="What is left to do", title_justify="left")
+    for (stage, engine), seconds in sorted(plan.seconds.items()):
+        if seconds:
+            table.add_row(stage, engine, duration(seconds), plan.speeds.basis[stage, engine])
+    if table.row_count:
+        out.print(table)
+    told = plan_as_dict(plan, settings)
+    money = f"{told['money']:.2f}" if settings.price_cpu_hour else "not priced (DAILIES_PRICE_CPU_HOUR)"
+    out.print(
+        f"{told['deliveries_to_make']} deliveries to make, {told['deliveries_standing']} stand: "
+        f"about [bold]{duration(told['seconds'])}[/bold], {size(told['new_bytes'])} of "
+        f"{size(told['free_bytes'])} free, money: {money}"
+    )
+    if told["new_bytes"] > told["free_bytes"]:
+        err.print("[red]✗[/red] the disk has too little room for this run; free some, or use --sample")
+    if plan.standing.older:
+        out.print(
+            f"{len(plan.standing.older)} standing deliveries were made by older code, engines or weights; "
+            "--refresh makes them again"
+        )
+
+
+def plan_as_dict(plan: RunPlan, settings: Settings) -> dict[str, Any]:
+    """A plan for machines: shots, totals, and what is wrong."""
+    import shutil
+
+    asks = {
+        one.ask_sha256: plan.stands(one)
+        for planned in plan.shots
+        if planned.plan
+        for shared in planned.plan.renditions
+        for one in shared.deliveries
+    }
+    seconds = sum(plan.seconds.values())
+    store = settings.store if settings.store.exists() else settings.home
+    return {
+        "manifest": plan.manifest.sha256,
+        "shots": [planned.plan.model_dump(mode="json") for planned in plan.shots if planned.plan],
+        "problems": plan.problems,
+        "stages": [
+            {"stage": stage, "engine": engine, "seconds": spent, "from": plan.speeds.basis[stage, engine]}
+            for (stage, engine), spent in sorted(plan.seconds.items())
+        ],
+        "deliveries_to_make": sum(not stands for stands in asks.values()),
+        "deliveries_standing": sum(asks.values()),
+        "deliveries_older": len(plan.standing.older),
+        "seconds": seconds,
+        "money": seconds / 3600 * settings.price_cpu_hour,
+        "new_bytes": plan.new_bytes,
+        "free_bytes": shutil.disk_usage(store).free,
+    }
+
+
+def print_outcome(outcome: Any, settings: Settings, seconds: float) -> None:
+    """The end of a run: its deliveries, what was made and what stood, and where everything is."""
+    status: RunStatus = outcome.status
+    table = Table("delivery", "size", "seconds", "MB", "", title=f"Run {status.run.id}", title_justify="left")
+    for row in outcome.rows[:SHOWN]:
+        file = outcome.out.files[row.delivery.id]
+        table.add_row(
+            escape(str(file.relative_to(outcome.out.folder))),
+            f"{row.width}x{row.height}",
+            f"{row.seconds:.3g}",
+            f"{row.delivery.bytes / 1e6:.1f}",
+            "made" if row.made else "[dim]stood[/dim]",
+        )
+    if outcome.rows:
+        out.print(table)
+    if len(outcome.rows) > SHOWN:
+        out.print(f"... and {len(outcome.rows) - SHOWN} more")
+    for damaged in outcome.damaged:
+        out.print(f"[yellow]damaged[/yellow] {escape(damaged)}: the stored file had changed, it was made again")
+    print_failures(status)
+    made, reused = sum(total.made for total in status.stages), sum(total.reused for total in status.stages)
+    stages = f"{made} stages ran, {reused} were there already" if made else "0 stages ran: everything was there already"
+    spent = sum(total.seconds for total in status.stages)
+    out.print(f"{_states(status.run.shots)}; {stages}; {duration(seconds)} in all, {duration(spent)} of it in stages")
+    places = [("out folder", outcome.out.folder), ("index", outcome.out.index_csv)]
+    places += [("contact sheet", sheet) for sheet in outcome.out.contact_sheets[:1]]
+    places.append(("catalog", settings.database_url or settings.home / "catalog.db"))
+    for name, place in places:
+        out.print(f"{name:>13}  {escape(str(place))}", soft_wrap=True)
+
+
+def print_status(status: RunStatus) -> None:
+    """One run: shots by state, stages, what is under way, what failed and why."""
+    run = status.run
+    color = _COLORS.get(run.state, "white")
+    out.print(f"[bold]{run.id}[/bold] {escape(run.name)} [{color}]{run.state}[/{color}]  {_states(run.shots)}")
+    table = Table("stage", "engine", "made", "reused", "time")
+    for total in status.stages:
+        table.add_row(total.stage, total.engine, str(total.made), str(total.reused), duration(total.seconds))
+    if table.row_count:
+        out.print(table)
+    for one in status.running:
+        out.print(f"  {one.stage} by {one.engine} on {escape(one.host)}: {one.progress:.0%}")
+    print_failures(status)
+    out.print(f"{status.deliveries} deliveries, out folder {escape(run.out_folder)}", soft_wrap=True)
+
+
+def print_failures(status: RunStatus) -> None:
+    """Failures by code, with one example each."""
+    for failure in status.failures:
+        out.print(
+            f"[red]{failure.state}[/red] {failure.code} ({len(failure.shots)} shots): {escape(failure.example)}",
+            soft_wrap=True,
+        )
+
+
+def print_runs(runs: Sequence[RunRow]) -> None:
+    """The latest runs, newest first."""
+    table = Table("run", "manifest", "kind", "state", "shots", "started")
+    for run in runs:
+        color = _COLORS.get(run.state, "white")
+        started = f"{run.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(
+            run.id, escape(run.name), run.kind, f"[{color}]{run.state}[/{color}]", _states(run.shots), started
+        )
+    if table.row_count:
+        out.print(table)
+
+
+def duration(seconds: float) -> str:
+    """`8.2 s`, `4 min 05 s`, `3 h 20 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} min"
+
+
+def size(count: float) -> str:
+    """`3.4 MB`, `1.2 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def _states(shots: Any) -> str:
+    counted = Counter(dict(shots))
+    return ", ".join(f"{count} {state}" for state, count in counted.most_common()) or "no shots"

@@ -1,0 +1,47 @@
+"""Tools from settings: the catalog opened, ffmpeg found, cores counted."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from catalog.catalog import Catalog
+from catalog.queries import benchmark, history
+from flows.settings import Settings
+from tasks.chain import Chain
+from tasks.encode import ffmpeg_path
+from tasks.planner.estimate import SHIPPED, Speeds
+from tasks.tools import Tools
+
+
+@contextmanager
+def workshop(settings: Settings, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Tools]:
+    """The tools of one process; the catalog is closed at the end. Raises CatalogError, EngineMissing (no ffmpeg)."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with Catalog.open(settings.catalog_url, settings.store) as catalog:
+        yield Tools(
+            catalog=catalog,
+            ffmpeg=ffmpeg_path(settings.ffmpeg or None),
+            weights_dir=settings.weights,
+            device=settings.device,
+            workers=settings.workers,
+            max_pixels=settings.max_pixels,
+            cancelled=cancelled,
+        )
+
+
+def chain_of(tools: Tools) -> Chain:
+    """The stages as these tools run them."""
+    return Chain(tools.ffmpeg, tools.weights_dir, tools.device)
+
+
+def speeds_of(catalog: Catalog) -> Speeds:
+    """How fast this machine is, from what it did before."""
+    host = platform.node()
+    past = {key: history(catalog, *key, host) for key in SHIPPED}
+    measured = {key: benchmark(catalog, *key, host) for key in SHIPPED}
+    return Speeds.known(
+        {key: value for key, value in past.items() if value is not None},
+        {key: value for key, value in measured.items() if value is not None},
+    )

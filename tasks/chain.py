@@ -1,0 +1,131 @@
+"""Which stage, at which version, by which engine and weights: from a plan to the executions that carry it out.
+
+The planner uses it to know what the catalog already has, the worker to make what is missing; both must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from catalog.executions import Made
+from models import camera, realesrgan
+from tasks import animate, encode, inspect, interpolate, prepare, upscale
+from tasks.execute import Input, Stage
+from tasks.planner.plan import Picture, RenditionPlan
+from tasks.planner.work import (
+    animate_work,
+    encode_work,
+    inspect_work,
+    interpolate_work,
+    prepare_work,
+    upscale_frames_work,
+    upscale_still_work,
+)
+from tasks.recipe import EncodeRecipe, InspectRecipe, InterpolateRecipe, UpscaleRecipe
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Builds the stages of a rendition, given what comes before each."""
+
+    ffmpeg: Path
+    weights_dir: Path
+    device: str = "cpu"
+
+    def upscale_still(self, recipe: UpscaleRecipe, picture: Picture) -> Stage:
+        """The source picture enlarged once; gives `picture`."""
+        work = upscale_still_work(recipe, picture.pixels)
+        return self._realesrgan(recipe, [Input.file("source", picture.sha256)], work)
+
+    def prepare(self, plan: RenditionPlan, picture: Picture, enlarged: Made | None) -> Stage:
+        """The staged still; gives the roles of `tasks.prepare.save`."""
+        source = enlarged.output("picture").sha256 if enlarged else picture.sha256
+        inputs = [Input.file("source", source)]
+        if picture.mask_sha256:
+            inputs.append(Input.file("mask", picture.mask_sha256))
+        return Stage(
+            name="prepare",
+            version=prepare.VERSION,
+            recipe=plan.prepare,
+            engine="dailies",
+            versions=camera.versions(),
+            inputs=inputs,
+            work=prepare_work(plan.prepare),
+        )
+
+    def animate(self, plan: RenditionPlan, still: Made) -> Stage:
+        """The camera move; gives `master` where a later stage needs it stored, else its frames stream on."""
+        versions = dict(animate.versions())
+        if plan.master:
+            versions |= encode.versions(self.ffmpeg, "ffv1")
+        return Stage(
+            name="animate",
+            version=animate.VERSION,
+            recipe=plan.animate,
+            engine=plan.animate.engine,
+            versions=versions,
+            inputs=[Input.file(output.role, output.sha256) for output in still.outputs],
+            work=animate_work(plan.animate),
+        )
+
+    def upscale_frames(self, recipe: UpscaleRecipe, plan: RenditionPlan, animated: Made) -> Stage:
+        """Every frame enlarged; gives `mezzanine`."""
+        inputs = [Input.file("master", animated.output("master").sha256)]
+        return self._realesrgan(recipe, inputs, upscale_frames_work(recipe, plan.animate))
+
+    def interpolate(self, recipe: InterpolateRecipe, frames: Made) -> Stage:
+        """More frames between those of a master or mezzanine; they stream on."""
+        return Stage(
+            name="interpolate",
+            version=interpolate.VERSION,
+            recipe=recipe,
+            engine=recipe.engine,
+            versions=interpolate.versions(recipe),
+            weights=interpolate.weights(recipe, self.weights_dir),
+            inputs=[Input.file(output.role, output.sha256) for output in frames.outputs],
+            work=interpolate_work(recipe),
+        )
+
+    def encode(self, recipe: EncodeRecipe, frames: Input) -> Stage:
+        """One delivery; gives `file` and `poster`."""
+        return Stage(
+            name="encode",
+            version=encode.VERSION,
+            recipe=recipe,
+            engine="ffmpeg",
+            versions=encode.versions(self.ffmpeg, recipe.codec),
+            inputs=[frames],
+            work=encode_work(recipe),
+        )
+
+    def inspect(self, recipe: InspectRecipe, file: str) -> Stage:
+        """The finished file (its SHA-256) read back."""
+        return Stage(
+            name="inspect",
+            version=inspect.VERSION,
+            recipe=recipe,
+            engine="dailies",
+            versions={"av": av.__version__},
+            inputs=[Input.file("file", file)],
+            work=inspect_work(recipe),
+        )
+
+    def _realesrgan(self, recipe: UpscaleRecipe, inputs: list[Input], work: float) -> Stage:
+        versions: Mapping[str, str] = {**upscale.versions(), **realesrgan.versions()}
+        if recipe.of == "frames":
+            versions = {**versions, **encode.versions(self.ffmpeg, "ffv1")}
+        return Stage(
+            name="upscale",
+            version=upscale.VERSION,
+            recipe=recipe,
+            engine="realesrgan",
+            versions=versions,
+            weights=realesrgan.digests(recipe.model),
+            inputs=inputs,
+            work=work,
+            device=self.device,
+        )

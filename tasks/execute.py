@@ -1,0 +1,184 @@
+"""One execution of one stage: found again if it was made before, else begun, made, published; linked to its shot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from catalog.claims import Claim
+from catalog.errors import Damaged, NotFound
+from catalog.executions import Made, Used
+from catalog.publication import Figure, StagedFile
+from tasks.errors import Cancelled, decide
+from tasks.recipe import Recipe, recipe_sha256
+from tasks.tools import Tools
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a stage reads. `identity` enters the hash: an artifact's SHA-256, or the producer's recipe_sha256.
+
+    Exactly one of `artifact` (SHA-256) and `producer` (execution id) says where it comes from; neither where only the
+    identity is asked about.
+    """
+
+    role: str
+    identity: str
+    artifact: str | None = None
+    producer: str | None = None
+
+    @classmethod
+    def file(cls, role: str, sha256: str) -> Input:
+        """A stored file."""
+        return cls(role, sha256, artifact=sha256)
+
+    @classmethod
+    def stream(cls, role: str, sha256: str, producer: str | None = None) -> Input:
+        """Frames that stream in from the execution with that recipe."""
+        return cls(role, sha256, producer=producer)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage to run: who does it, by which recipe, on what. `work` is in the units of tasks/planner/estimate.py."""
+
+    name: str
+    version: int
+    recipe: Recipe
+    engine: str
+    versions: Mapping[str, str]
+    inputs: Sequence[Input]
+    work: float
+    weights: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+
+    @property
+    def sha256(self) -> str:
+        """The name of this stage's result."""
+        return recipe_sha256(
+            self.name,
+            self.version,
+            self.recipe,
+            weights=self.weights,
+            versions=self.versions,
+            inputs=[(used.role, used.identity) for used in self.inputs],
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage made: staged files, read back and found good, and what actually ran."""
+
+    files: Sequence[StagedFile]
+    ran: Mapping[str, Any] = field(default_factory=dict)
+    figures: Sequence[Figure] = ()
+
+
+class Execution:
+    """A running execution of `stage` for one shot's rendition; ends by `publish`, `stream_ended` or `fail`."""
+
+    def __init__(self, tools: Tools, stage: Stage, claim: Claim, rendition: str) -> None:
+        self._tools, self.stage, self._claim, self._rendition = tools, stage, claim, rendition
+        self._told = 0.0
+        self.sha256 = stage.sha256
+        self.id = tools.catalog.begin(
+            stage=stage.name,
+            version=stage.version,
+            recipe=stage.recipe.model_dump(mode="json"),
+            recipe_sha256=self.sha256,
+            engine=stage.engine,
+            engine_versions=stage.versions,
+            weights=stage.weights,
+            inputs=[Used(used.role, used.artifact, used.producer) for used in stage.inputs],
+            device=stage.device,
+            work=stage.work,
+            claim=claim,
+        )
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell the catalog how far it is, once a second at most; stops the work where a person cancelled it."""
+        if self._tools.cancelled():
+            raise Cancelled(f"{self.stage.name} was cancelled at {done} of {total}")
+        if (now := time.monotonic()) - self._told > 1.0:
+            self._told = now
+            self._tools.catalog.progress(self.id, done / total)
+
+    def publish(self, result: Result, seconds: float) -> Made:
+        """Make the files visible (catalog/publication.py) and link the shot to them."""
+        made = self._tools.catalog.publish(
+            self.id,
+            result.files,
+            ran=result.ran,
+            seconds=seconds,
+            claim=self._claim,
+            measurements=result.figures,
+        )
+        return self._linked(made)
+
+    def stream_ended(self, seconds: float, ran: Mapping[str, Any] | None = None) -> Made:
+        """All frames have streamed on; nothing is stored."""
+        made = self._tools.catalog.finish_streamed(self.id, ran=ran or {}, seconds=seconds, claim=self._claim)
+        return self._linked(made)
+
+    def fail(self, error: BaseException) -> None:
+        """Keep what is known about why it did not end well."""
+        verdict = decide(error)
+        self._tools.catalog.fail(self.id, verdict.code, verdict.message, str(getattr(error, "evidence", "")))
+
+    def _linked(self, made: Made) -> Made:
+        self._tools.catalog.link(self._claim.shot_id, self._rendition, made.id, made.id == self.id)
+        return made
+
+
+def standing(tools: Tools, sha256: str) -> Made | None:
+    """The finished execution of that recipe whose files are all here and whole (they are re-hashed), else None."""
+    made = tools.catalog.find_done(sha256)
+    if made is None or not made.whole:
+        return None
+    return made if all(intact(tools, output.sha256) for output in made.outputs) else None
+
+
+def intact(tools: Tools, sha256: str) -> bool:
+    """Whether the store still holds these bytes; damage is written down, so that the file is made again."""
+    try:
+        tools.catalog.verify(sha256)
+    except (Damaged, NotFound):
+        return False
+    return True
+
+
+def run_stored(tools: Tools, claim: Claim, rendition: str, stage: Stage, make: Callable[[Execution], Result]) -> Made:
+    """The result of a stage that stores files: reused where it stands, made by `make` where it does not."""
+    if (made := standing(tools, stage.sha256)) is not None:
+        tools.catalog.link(claim.shot_id, rendition, made.id, False)
+        return made
+    execution = Execution(tools, stage, claim, rendition)
+    started = time.monotonic()
+    try:
+        return execution.publish(make(execution), time.monotonic() - started)
+    except BaseException as error:
+        execution.fail(error)
+        raise
+
+
+class Metered(Iterator[Any]):
+    """Frames, and the `seconds` spent waiting for them: what the stages before this point cost."""
+
+    def __init__(self, frames: Iterator[Any]) -> None:
+        self._frames = frames
+        self.seconds = 0.0
+
+    def __next__(self) -> Any:
+        started = time.monotonic()
+        try:
+            return next(self._frames)
+        finally:
+            self.seconds += time.monotonic() - started
+
+
+def staged(tools: Tools, suffix: str) -> Path:
+    """A temporary name in the store's own file system, for a file about to be published."""
+    return tools.catalog.store.stage_file(suffix)

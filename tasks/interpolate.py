@@ -1,0 +1,44 @@
+"""Stage `interpolate`: from the engine's rate to the delivery's. Its frames stream on and are never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+from models import flow, rife
+from models.clip import Clip, Frame
+from models.host import hosted
+from models.interpolate import Interpolator, resample
+from tasks.recipe import InterpolateRecipe
+
+VERSION = 1
+
+
+def versions(recipe: InterpolateRecipe) -> Mapping[str, str]:
+    """The libraries that change this stage's pixels."""
+    return rife.versions() if recipe.engine == "rife" else flow.versions()
+
+
+def weights(recipe: InterpolateRecipe, weights_dir: Path) -> Mapping[str, str]:
+    """File name -> SHA-256 of the weights the engine reads; none for optical flow.
+
+    Raises EngineMissing where the recipe wants RIFE and its weights are gone.
+    """
+    return rife.require(weights_dir).digests() if recipe.engine == "rife" else {}
+
+
+def interpolated(
+    frames: Iterator[Frame], clip: Clip, recipe: InterpolateRecipe, weights_dir: Path, engines: ExitStack
+) -> tuple[Clip, Iterator[Frame]]:
+    """`frames` at the recipe's rate, and their header; the engine lives until `engines` is closed.
+
+    RIFE runs in a child process of its own (models/host.py), optical flow in this one.
+    """
+    engine: Interpolator
+    if recipe.engine == "rife":
+        engine = engines.enter_context(hosted("models.rife:Interpolator", weights_dir=str(weights_dir)))
+    else:
+        engine = engines.enter_context(flow.Interpolator())
+    return resample(frames, clip, Fraction(recipe.rate_out), engine, recipe.loop)

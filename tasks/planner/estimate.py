@@ -1,0 +1,103 @@
+"""What a plan costs: hours and bytes from this machine's history, else its benchmark, else shipped figures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from tasks.planner.plan import DeliveryPlan, RenditionPlan
+from tasks.planner.work import (
+    animate_work,
+    encode_work,
+    inspect_work,
+    interpolate_work,
+    prepare_work,
+    upscale_frames_work,
+    upscale_still_work,
+)
+from tasks.recipe import EncodeRecipe
+
+Basis = Literal["history", "benchmark", "shipped"]
+Speed = tuple[str, str]
+"""(stage, engine)"""
+Seconds = dict[Speed, float]
+
+SHIPPED: Mapping[Speed, float] = {
+    ("upscale", "realesrgan"): 390.0,
+    ("prepare", "dailies"): 0.35,
+    ("animate", "camera"): 0.006,
+    ("interpolate", "rife"): 0.97,
+    ("interpolate", "flow"): 0.055,
+    ("encode", "ffmpeg"): 0.018,
+    ("inspect", "dailies"): 0.004,
+}
+"""Seconds per unit of work on two cores, measured on the machine this was written on."""
+
+_BITS_PER_PIXEL = {"h264": 0.06, "hevc": 0.04, "av1": 0.03, "prores": 3.6, "ffv1": 9.0}
+"""Of camera moves over product photos at constant quality."""
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Seconds per unit of work by (stage, engine), and where each figure is from."""
+
+    seconds: Mapping[Speed, float]
+    basis: Mapping[Speed, Basis]
+
+    @classmethod
+    def known(cls, history: Mapping[Speed, float], benchmark: Mapping[Speed, float]) -> Speeds:
+        """The best figure there is for every stage."""
+        seconds = {**SHIPPED, **benchmark, **history}
+        basis: dict[Speed, Basis] = {
+            key: "history" if key in history else "benchmark" if key in benchmark else "shipped" for key in seconds
+        }
+        return cls(seconds, basis)
+
+    def of(self, stage: str, engine: str, work: float) -> float:
+        """Seconds that `work` takes."""
+        return self.seconds[stage, engine] * work
+
+
+def seconds_of(plan: RenditionPlan, pixels: int, speeds: Speeds, wanted: Collection[DeliveryPlan]) -> Seconds:
+    """Seconds by (stage, engine) to make the deliveries of one rendition that are `wanted`.
+
+    `pixels`: of the source picture.
+    """
+    spent: Seconds = {}
+
+    def add(stage: str, engine: str, work: float) -> None:
+        spent[stage, engine] = spent.get((stage, engine), 0.0) + speeds.of(stage, engine, work)
+
+    if not wanted:
+        return spent
+    if plan.upscale_still:
+        add("upscale", plan.upscale_still.engine, upscale_still_work(plan.upscale_still, pixels))
+    add("prepare", "dailies", prepare_work(plan.prepare))
+    add("animate", plan.animate.engine, animate_work(plan.animate))
+    if plan.upscale:
+        add("upscale", plan.upscale.engine, upscale_frames_work(plan.upscale, plan.animate))
+    if plan.interpolate:
+        add("interpolate", plan.interpolate.engine, interpolate_work(plan.interpolate))
+    for delivery in wanted:
+        add("encode", "ffmpeg", encode_work(delivery.encode))
+        add("inspect", "dailies", inspect_work(delivery.inspect))
+    return spent
+
+
+def bytes_of(recipe: EncodeRecipe) -> int:
+    """About how large one delivery gets."""
+    seconds = float(recipe.frames / Fraction(recipe.rate))
+    bits = _BITS_PER_PIXEL[recipe.codec] * recipe.width * recipe.height * recipe.frames
+    # A bitrate is an aim, not a floor, for pictures as calm as these; a cap is a cap.
+    ceiling = (recipe.maxrate or recipe.bitrate) * seconds
+    return int((min(bits, ceiling) if ceiling else bits) / 8)
+
+
+def stored_bytes(plan: RenditionPlan) -> int:
+    """About how much the store grows by a rendition's still, master and mezzanine, beside its deliveries."""
+    still = prepare_work(plan.prepare) * 1e6 * (2.2 if plan.prepare.layers else 1.4)
+    master = animate_work(plan.animate) * 1e6 * 0.4 if plan.master else 0.0
+    mezzanine = master * plan.upscale.scale**2 if plan.upscale else 0.0
+    return int(still + master + mezzanine)

@@ -1,0 +1,96 @@
+"""From the asked camera move to the recipe of one, and how far the camera will look beyond the frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from models.camera.path import Box, extent, path
+
+from manifests.ask import Ask
+from models.camera.move import Move
+from models.clip import Clip
+from tasks.planner.timing import Timing
+from tasks.recipe import CameraRecipe, Point, Sides
+
+_DEEP_MOVES = ("orbit", "arc", "drift")
+"""Moves that live from depth: `parallax: auto` gives them some where the product can be told from its backdrop."""
+_DEPTH = 0.35
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A move as it will be flown: `overscan` beyond the home frame, `nearest` view's size, `kept` of the amount."""
+
+    move: Move
+    overscan: Sides
+    nearest: float
+    kept: float
+
+
+def parallax_of(ask: Ask, *, cutout: bool) -> float:
+    """Depth between product and backdrop, 0 where the product is no layer of its own."""
+    if not cutout:
+        return 0.0
+    if ask.motion.parallax == "auto":
+        return _DEPTH if ask.motion.move in _DEEP_MOVES else 0.0
+    return ask.motion.parallax
+
+
+def flight(ask: Ask, frame: tuple[int, int], timing: Timing, box: Sides, *, whole: bool, cutout: bool) -> Flight:
+    """Lay the asked move over a `frame` (width, height px) with the product in `box` (home-frame shares).
+
+    A whole picture is looked at from inside (`widest` view = home frame); a product's camera may look beyond home, and
+    never cuts the product.
+    """
+    motion = ask.motion
+    direction = motion.direction
+    if motion.move == "tilt" and direction in ("left", "right"):
+        direction = "up"
+    focus: Point = motion.focus if isinstance(motion.focus, tuple) else ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    move = Move(
+        move=motion.move,
+        amount=motion.amount,
+        direction=direction,
+        easing=motion.easing,
+        focus=focus,
+        loop=motion.loop,
+        parallax=parallax_of(ask, cutout=cutout),
+        seed=ask.seed,
+        base="widest" if whole else "nearest",
+    )
+    return _fly(move, frame, timing.cycle, timing.rate, None if whole else Box(*box))
+
+
+@lru_cache(maxsize=4096)
+def _fly(move: Move, frame: tuple[int, int], frames: int, rate: Fraction, subject: Box | None) -> Flight:
+    flown = path(move, Clip(frame[0], frame[1], rate, frames), subject=subject)
+    nearest = min(float(views.w.min()) for views in (flown.plate, flown.layer) if views is not None)
+    return Flight(flown.move, extent(flown), nearest, flown.kept)
+
+
+def camera_recipe(ask: Ask, flight: Flight, size: tuple[int, int], timing: Timing) -> CameraRecipe:
+    """The move as the animate stage is told it, at `size` (width, height px) and the timing's rate."""
+    move = flight.move
+    return CameraRecipe(
+        engine="camera",
+        move=move.move,
+        amount=move.amount,
+        direction=move.direction,
+        easing=move.easing,
+        focus=move.focus,
+        loop=move.loop,
+        parallax=move.parallax,
+        seed=move.seed if move.move == "drift" else 0,
+        base=move.base,
+        sweep=ask.light.sweep,
+        sweep_angle=ask.light.angle if ask.light.sweep else 0.0,
+        sweep_width=ask.light.width if ask.light.sweep else 0.0,
+        width=size[0],
+        height=size[1],
+        rate=str(timing.rate),
+        cycle=timing.cycle,
+        after=timing.after,
+        frames=timing.frames,
+    )

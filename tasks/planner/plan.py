@@ -1,0 +1,101 @@
+"""The plan of a shot: which stages will run for each of its renditions, with which recipe, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.recipe import (
+    CameraRecipe,
+    EncodeRecipe,
+    InspectRecipe,
+    InterpolateRecipe,
+    PrepareRecipe,
+    Recipe,
+    UpscaleRecipe,
+)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What this machine can do: `rife` is True where its weights are; `max_pixels` bounds a source picture."""
+
+    rife: bool
+    max_pixels: int
+
+
+class Picture(Recipe):
+    """The source picture of a shot, by content: `sha256` of its bytes, and of its mask's ("" without a mask)."""
+
+    path: str
+    sha256: str
+    pixels: int
+    mask: str
+    mask_sha256: str
+
+
+class DeliveryPlan(Recipe):
+    """One finished file to make. `name` is its readable file name in the run's out folder.
+
+    `ask_sha256` identifies what was asked and of which picture; a published delivery with the same one stays current
+    through upgrades of code, engines and weights.
+    """
+
+    preset: str
+    name: str
+    ask_sha256: str
+    encode: EncodeRecipe
+    inspect: InspectRecipe
+
+
+class RenditionPlan(Recipe):
+    """A shot at one aspect, size and rate, and the stages that make it. `None` means the stage is not needed.
+
+    `why` maps each stage (`upscale_still prepare animate upscale interpolate encode`) to the reason it runs, or does
+    not.
+    """
+
+    name: str
+    upscale_still: UpscaleRecipe | None
+    prepare: PrepareRecipe
+    animate: CameraRecipe
+    upscale: UpscaleRecipe | None
+    interpolate: InterpolateRecipe | None
+    deliveries: tuple[DeliveryPlan, ...]
+    why: dict[str, str]
+
+    @property
+    def master(self) -> bool:
+        """True when the animated frames are kept: a later stage reads them, so a resume may start there."""
+        return self.upscale is not None or self.interpolate is not None
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that run, in order."""
+        steps: list[tuple[str, Any]] = [
+            ("upscale_still", self.upscale_still),
+            ("prepare", self.prepare),
+            ("animate", self.animate),
+            ("upscale", self.upscale),
+            ("interpolate", self.interpolate),
+            ("encode", self.deliveries),
+        ]
+        return tuple(name for name, step in steps if step)
+
+
+class ShotPlan(Recipe):
+    """One clip to make. `notes` say in words what the plan changed or chose that a person may want to know.
+
+    `seconds`: estimated work that was left when it was planned.
+    `refresh`: deliveries that stand are looked at again under today's code, engines and weights.
+    """
+
+    key: str
+    item: str
+    variant: str
+    line: int
+    picture: Picture
+    renditions: tuple[RenditionPlan, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    refresh: bool

@@ -1,0 +1,59 @@
+"""How much work a stage is, in units whose cost in seconds depends on the machine alone.
+
+Estimates multiply these by seconds per unit (tasks/planner/estimate.py); every execution records its own.
+"""
+
+from __future__ import annotations
+
+from tasks.recipe import CameraRecipe, EncodeRecipe, InspectRecipe, InterpolateRecipe, PrepareRecipe, UpscaleRecipe
+
+_MEGA = 1e6
+
+_NETWORK = {"realesrgan-x4plus": 1.0, "realesrgan-x4plus-anime": 0.28}
+"""Cost of a source pixel against realesrgan-x4plus; the animevideov3 family costs `_LIGHT`."""
+_LIGHT = 0.03
+
+_CODEC = {"h264": 1.0, "hevc": 3.0, "av1": 1.2, "prores": 4.0, "ffv1": 1.5}
+_EFFORT = {"veryfast": 0.45, "ultrafast": 0.4, "medium": 1.4, "slow": 2.4, "11": 0.6, "5": 3.0}
+"""Cost of an encoder's own preset against the one `speed: normal` picks."""
+
+
+def upscale_still_work(recipe: UpscaleRecipe, pixels: int) -> float:
+    """Megapixels of the source picture, in pixels of realesrgan-x4plus."""
+    return pixels / _MEGA * _NETWORK.get(recipe.model, _LIGHT)
+
+
+def upscale_frames_work(recipe: UpscaleRecipe, frames: CameraRecipe) -> float:
+    """Megapixels of all source frames, in pixels of realesrgan-x4plus."""
+    return frames.frames * frames.width * frames.height / _MEGA * _NETWORK.get(recipe.model, _LIGHT)
+
+
+def prepare_work(recipe: PrepareRecipe) -> float:
+    """Megapixels of the plate."""
+    left, top, right, bottom = recipe.overscan
+    width, height = recipe.frame_width * (1 + left + right), recipe.frame_height * (1 + top + bottom)
+    return width * height * recipe.density**2 / _MEGA
+
+
+def animate_work(recipe: CameraRecipe) -> float:
+    """Megapixels of all frames; a frame in colour or with two layers counts for more than one of planes."""
+    colour = recipe.sweep > 0 or recipe.parallax > 0
+    moving = recipe.move != "hold" or recipe.sweep > 0
+    frames = recipe.frames if moving else 1
+    return frames * recipe.width * recipe.height / _MEGA * (3.0 if colour else 1.0)
+
+
+def interpolate_work(recipe: InterpolateRecipe) -> float:
+    """Megapixels of the frames that are made, not passed through."""
+    return max(0, recipe.frames_out - recipe.frames_in) * recipe.width * recipe.height / _MEGA
+
+
+def encode_work(recipe: EncodeRecipe) -> float:
+    """Megapixels of all frames, in pixels of x264 at `speed: normal`."""
+    factor = _CODEC[recipe.codec] * _EFFORT.get(recipe.speed, 1.0)
+    return recipe.frames * recipe.width * recipe.height / _MEGA * factor
+
+
+def inspect_work(recipe: InspectRecipe) -> float:
+    """Megapixels of all frames."""
+    return recipe.frames * recipe.width * recipe.height / _MEGA

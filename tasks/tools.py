@@ -1,0 +1,32 @@
+"""What a worker works with: the catalog, ffmpeg, weights, a device, and how many cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catalog.catalog import Catalog
+from models import rife
+from tasks.planner.plan import Means
+
+
+@dataclass(frozen=True)
+class Tools:
+    """`device`: `auto`, `cpu` or `vulkan:N`, for the engines that can use one. `max_pixels` bounds a source picture.
+
+    `cancelled` is asked between frames; once it says True, work in flight stops within a frame and raises Cancelled.
+    """
+
+    catalog: Catalog
+    ffmpeg: Path
+    weights_dir: Path
+    device: str
+    workers: int
+    max_pixels: int
+    cancelled: Callable[[], bool] = field(default=lambda: False)
+
+    @property
+    def means(self) -> Means:
+        """What the planner may count on."""
+        return Means(rife=rife.available(self.weights_dir) is not None, max_pixels=self.max_pixels)

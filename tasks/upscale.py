@@ -1,0 +1,93 @@
+"""Stage `upscale`: Real-ESRGAN over a still that is too small, or over every frame of a master."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL
+from PIL import Image
+
+from models.clip import Clip, Frame
+from models.host import hosted
+from models.realesrgan import Upscaler
+from tasks.master import read_master, write_master
+from tasks.prepare import open_picture
+from tasks.prepare.surface import fill_holes
+from tasks.recipe import UpscaleRecipe
+
+VERSION = 1
+
+Progress = Callable[[int, int], None]
+Facts = Mapping[str, Any]
+
+
+def versions() -> Mapping[str, str]:
+    """The libraries that change this stage's pixels, beside the engine's own."""
+    return {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__version__}
+
+
+def upscale_still(
+    source: Path, recipe: UpscaleRecipe, target: Path, *, device: str, progress: Progress
+) -> tuple[Facts, Facts]:
+    """Enlarge the picture at `source` into the PNG `target` (sRGB, upright, with its alpha if it has one).
+
+    Returns (facts of the picture, what ran). The alpha goes through the network too, so that its edge is as sharp as
+    the picture's. Raises InputError, EngineError.
+    """
+    picture = open_picture(source, max_pixels=recipe.max_pixels, page=recipe.page)
+    rgb = picture.rgb
+    layers = 1 if picture.alpha is None else 2
+    if picture.alpha is not None:  # what lies under the transparency must not ring into the product's edge
+        seen = (picture.alpha > 0).astype(np.float32)
+        rgb = np.clip(np.rint(fill_holes(rgb.astype(np.float32), seen)), 0, 255).astype(np.uint8)
+    with _engine(recipe, device) as engine:
+        made = engine.still(rgb)
+        progress(1, layers)
+        if picture.alpha is not None:
+            alpha = engine.still(np.repeat(picture.alpha[..., None], 3, axis=2))[..., 1]
+            progress(2, layers)
+            made = np.dstack([made, alpha])
+        ran = engine.ran()
+    Image.fromarray(made).save(target, "PNG", compress_level=1)
+    return {"width": made.shape[1], "height": made.shape[0], "alpha": picture.alpha is not None}, ran
+
+
+def upscale_frames(
+    master: Path,
+    recipe: UpscaleRecipe,
+    size: tuple[int, int],
+    target: Path,
+    *,
+    ffmpeg: Path,
+    device: str,
+    progress: Progress,
+) -> tuple[Facts, Facts]:
+    """Enlarge every frame of `master` into the mezzanine `target`, at `size` (width, height px).
+
+    The network enlarges by whole factors; what it made too large is shrunk by area. Returns (facts of the mezzanine,
+    what ran). Raises EngineError, Cancelled through `progress`.
+    """
+    clip, frames = read_master(master)
+    clip = replace(clip, width=size[0], height=size[1])
+    with _engine(recipe, device) as engine:
+        write_master(_enlarged(engine, frames, clip), clip, target, ffmpeg=ffmpeg, progress=progress)
+        ran = engine.ran()
+    return {"width": clip.width, "height": clip.height, "rate": str(clip.rate), "frames": clip.frames}, ran
+
+
+def _enlarged(engine: Upscaler, frames: Iterator[Frame], clip: Clip) -> Iterator[Frame]:
+    for frame in frames:
+        made = engine.still(frame)
+        if made.shape[:2] != (clip.height, clip.width):
+            made = np.asarray(cv2.resize(made, (clip.width, clip.height), interpolation=cv2.INTER_AREA), np.uint8)
+        yield made
+
+
+def _engine(recipe: UpscaleRecipe, device: str) -> Any:
+    """Real-ESRGAN in a child process that can be killed."""
+    return hosted("models.realesrgan:Upscaler", model=recipe.model, scale=recipe.scale, tile=recipe.tile, device=device)

@@ -1,0 +1,125 @@
+"""The way of a shot: prepare -> generate -> deliver, each leaving what the next one reads in the catalog.
+
+`prepare` makes the stills, `generate` what is stored of the frames (masters and mezzanines), `deliver` lets frames
+stream from there through interpolation and the encoder into inspected, published files. Every step looks in the
+catalog first, so a shot that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from catalog.claims import Claim
+from catalog.executions import Made
+from catalog.publication import StagedFile
+from manifests.errors import InputError, Problem
+from tasks import prepare, upscale
+from tasks.animate import animate, clip_of
+from tasks.chain import Chain
+from tasks.execute import Execution, Result, intact, run_stored, staged
+from tasks.master import write_master
+from tasks.planner.plan import RenditionPlan, ShotPlan
+from tasks.tools import Tools
+
+
+class PictureChanged(InputError):
+    """The file is not the one that was planned: the shot is planned anew, never mixed."""
+
+
+def chain_of(tools: Tools) -> Chain:
+    """The stages as these tools would run them."""
+    return Chain(tools.ffmpeg, tools.weights_dir, tools.device)
+
+
+def prepare_shot(tools: Tools, claim: Claim, plan: ShotPlan, rendition: RenditionPlan) -> Made:
+    """The still of one rendition; its source is stored first, so that the bytes planned are the bytes staged.
+
+    Raises PictureChanged, InputError, EngineError.
+    """
+    source = _source(tools, plan.picture.path, plan.picture.sha256)
+    mask = _source(tools, plan.picture.mask, plan.picture.mask_sha256) if plan.picture.mask else None
+    chain = chain_of(tools)
+    enlarged: Made | None = None
+    scale = 1
+    if (recipe := rendition.upscale_still) is not None:
+        scale = recipe.scale
+        stage = chain.upscale_still(recipe, plan.picture)
+
+        def enlarge(execution: Execution) -> Result:
+            target = staged(tools, ".png")
+            media, ran = upscale.upscale_still(source, recipe, target, device=tools.device, progress=execution.progress)
+            return Result([StagedFile(target, "picture", "upscaled", media)], ran)
+
+        enlarged = run_stored(tools, claim, "", stage, enlarge)
+        source = enlarged.output("picture").path
+
+    def make(execution: Execution) -> Result:
+        with tempfile.TemporaryDirectory(dir=tools.catalog.store.incoming) as folder:
+            files = prepare.prepare(source, mask, rendition.prepare, Path(folder), scale=scale)
+            return Result([StagedFile(_moved(tools, path), role, "still") for role, path in files.items()])
+
+    return run_stored(tools, claim, rendition.name, chain.prepare(rendition, plan.picture, enlarged), make)
+
+
+def generate_shot(tools: Tools, claim: Claim, rendition: RenditionPlan, still: Made) -> Made:
+    """The stored frames of one rendition: its mezzanine if frames are upscaled, else its master."""
+    chain = chain_of(tools)
+
+    def draw(execution: Execution) -> Result:
+        target, clip = staged(tools, ".mkv"), clip_of(rendition.animate)
+        frames = animate(files_of(still), rendition.animate, planes=False, workers=tools.workers)
+        write_master(frames, clip, target, ffmpeg=tools.ffmpeg, progress=execution.progress)
+        media = {"width": clip.width, "height": clip.height, "rate": str(clip.rate), "frames": clip.frames}
+        return Result([StagedFile(target, "master", "master", media)])
+
+    made = run_stored(tools, claim, rendition.name, chain.animate(rendition, still), draw)
+    if (recipe := rendition.upscale) is None:
+        return made
+    animated = made
+
+    def enlarge(execution: Execution) -> Result:
+        target = staged(tools, ".mkv")
+        media, ran = upscale.upscale_frames(
+            animated.output("master").path,
+            recipe,
+            _delivery_size(rendition),
+            target,
+            ffmpeg=tools.ffmpeg,
+            device=tools.device,
+            progress=execution.progress,
+        )
+        return Result([StagedFile(target, "mezzanine", "mezzanine", media)], ran)
+
+    return run_stored(tools, claim, rendition.name, chain.upscale_frames(recipe, rendition, animated), enlarge)
+
+
+def files_of(made: Made) -> Mapping[str, Path]:
+    """Role -> file of everything an execution made."""
+    return {output.role: output.path for output in made.outputs}
+
+
+def _source(tools: Tools, path: str, sha256: str) -> Path:
+    """The stored copy of a source picture, made now if there is none."""
+    if tools.catalog.has_file(sha256) and intact(tools, sha256):
+        return tools.catalog.store.path(sha256)
+    try:
+        found = tools.catalog.ingest(Path(path), "source", {"name": Path(path).name})
+    except FileNotFoundError as error:
+        raise InputError(
+            Problem("PICTURE_MISSING", f"'{Path(path).name}' is gone since it was planned", "put it back, then resume")
+        ) from error
+    if found != sha256:
+        raise PictureChanged(
+            Problem("PICTURE_CHANGED", f"'{Path(path).name}' changed after it was planned", "resume plans it anew")
+        )
+    return tools.catalog.store.path(sha256)
+
+
+def _delivery_size(rendition: RenditionPlan) -> tuple[int, int]:
+    return rendition.deliveries[0].encode.width, rendition.deliveries[0].encode.height
+
+
+def _moved(tools: Tools, path: Path) -> Path:
+    return path.rename(staged(tools, path.suffix))
