@@ -17,6 +17,8 @@ from tasks.recipe import CameraRecipe, Point, Sides
 _DEEP_MOVES = ("orbit", "arc", "drift")
 """Moves that live from depth: `parallax: auto` gives them some where the product can be told from its backdrop."""
 _DEPTH = 0.35
+_BRIGHTEST = 0.45
+"""What `light.sweep: 1` means in linear light: more would wash the product's print out."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def camera_recipe(ask: Ask, flight: Flight, size: tuple[int, int], timing: Timin
         parallax=move.parallax,
         seed=move.seed if move.move == "drift" else 0,
         base=move.base,
-        sweep=ask.light.sweep,
+        sweep=round(ask.light.sweep * _BRIGHTEST, 6),
         sweep_angle=ask.light.angle if ask.light.sweep else 0.0,
         sweep_width=ask.light.width if ask.light.sweep else 0.0,
         width=size[0],

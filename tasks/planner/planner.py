@@ -133,9 +133,7 @@ def _costed(run: RunPlan, planned: Sequence[Planned]) -> RunPlan:
             counted.update(delivery.ask_sha256 for delivery in left)
             grown += sum(bytes_of(delivery.encode) for delivery in left) + (stored_bytes(shared) if left else 0)
             pixels = one.plan.picture.pixels if one.plan else 0
-            for speed, seconds in seconds_of(
-                shared, pixels, run.speeds, [delivery.preset for delivery in left]
-            ).items():
+            for speed, seconds in seconds_of(shared, pixels, run.speeds, left).items():
                 total[speed] = total.get(speed, 0.0) + seconds
                 spent += seconds
         shots.append(replace(one, seconds=spent))
