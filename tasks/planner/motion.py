@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from models.camera.path import Box, extent, path
-
 from manifests.ask import Ask
 from models.camera.move import Move
+from models.camera.path import Box, extent, path
 from models.clip import Clip
 from tasks.planner.timing import Timing
 from tasks.recipe import CameraRecipe, Point, Sides
