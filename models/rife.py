@@ -31,6 +31,7 @@ PUBLISHED = (
 )
 WIDTH_MULTIPLE = 64
 """On the CPU the binding shears frames of other widths: it writes rows of its padded width (seen at 70 and 1080)."""
+LICENCE = "MIT"
 KNOWN_BLOBS = {"70de38ecc5b6f1b63afa56108bf76911f04ce630": "rife-v4.6"}
 """git blob id of a published flownet.bin -> its name."""
 

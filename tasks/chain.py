@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 
 from catalog.executions import Made
-from models import camera, realesrgan
+from models import camera, realesrgan, rife
 from tasks import animate, encode, inspect, interpolate, prepare, upscale
 from tasks.execute import Input, Stage
 from tasks.planner.plan import Picture, RenditionPlan
@@ -86,6 +86,7 @@ class Chain:
             engine=recipe.engine,
             versions=interpolate.versions(recipe),
             weights=interpolate.weights(recipe, self.weights_dir),
+            origin=(rife.PUBLISHED, rife.LICENCE),
             inputs=[Input.file(output.role, output.sha256) for output in frames.outputs],
             work=interpolate_work(recipe),
         )
@@ -125,6 +126,7 @@ class Chain:
             engine="realesrgan",
             versions=versions,
             weights=realesrgan.digests(recipe.model),
+            origin=(realesrgan.SOURCE, realesrgan.LICENCE),
             inputs=inputs,
             work=work,
             device=self.device,

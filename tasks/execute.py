@@ -53,6 +53,8 @@ class Stage:
     inputs: Sequence[Input]
     work: float
     weights: Mapping[str, str] = field(default_factory=dict)
+    origin: tuple[str, str] = ("", "")
+    """Where the weights are from, and their licence."""
     device: str = "cpu"
 
     @property
@@ -84,6 +86,8 @@ class Execution:
         self._tools, self.stage, self._claim, self._rendition = tools, stage, claim, rendition
         self._told = 0.0
         self.sha256 = stage.sha256
+        for name, digest in stage.weights.items():
+            tools.catalog.record_weights(digest, name, *stage.origin)
         self.id = tools.catalog.begin(
             stage=stage.name,
             version=stage.version,

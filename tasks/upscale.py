@@ -22,6 +22,9 @@ from tasks.recipe import UpscaleRecipe
 
 VERSION = 1
 
+SLOWEST = 2000.0
+"""Seconds for a megapixel of source after which an engine hangs: five times what two old cores take with x4plus."""
+
 Progress = Callable[[int, int], None]
 Facts = Mapping[str, Any]
 
@@ -42,15 +45,19 @@ def upscale_still(
     picture = open_picture(source, max_pixels=recipe.max_pixels, page=recipe.page)
     rgb = picture.rgb
     layers = 1 if picture.alpha is None else 2
+    done = 0
+
+    def told(share: float) -> None:
+        progress(round(100 * (done + share)), 100 * layers)
+
     if picture.alpha is not None:  # what lies under the transparency must not ring into the product's edge
         seen = (picture.alpha > 0).astype(np.float32)
         rgb = np.clip(np.rint(fill_holes(rgb.astype(np.float32), seen)), 0, 255).astype(np.uint8)
-    with _engine(recipe, device) as engine:
+    with _engine(recipe, device, rgb.shape[0] * rgb.shape[1], told) as engine:
         made = engine.still(rgb)
-        progress(1, layers)
         if picture.alpha is not None:
+            done = 1
             alpha = engine.still(np.repeat(picture.alpha[..., None], 3, axis=2))[..., 1]
-            progress(2, layers)
             made = np.dstack([made, alpha])
         ran = engine.ran()
     Image.fromarray(made).save(target, "PNG", compress_level=1)
@@ -73,8 +80,9 @@ def upscale_frames(
     what ran). Raises EngineError, Cancelled through `progress`.
     """
     clip, frames = read_master(master)
+    pixels = clip.width * clip.height
     clip = replace(clip, width=size[0], height=size[1])
-    with _engine(recipe, device) as engine:
+    with _engine(recipe, device, pixels) as engine:
         write_master(_enlarged(engine, frames, clip), clip, target, ffmpeg=ffmpeg, progress=progress)
         ran = engine.ran()
     return {"width": clip.width, "height": clip.height, "rate": str(clip.rate), "frames": clip.frames}, ran
@@ -88,6 +96,14 @@ def _enlarged(engine: Upscaler, frames: Iterator[Frame], clip: Clip) -> Iterator
         yield made
 
 
-def _engine(recipe: UpscaleRecipe, device: str) -> Any:
-    """Real-ESRGAN in a child process that can be killed."""
-    return hosted("models.realesrgan:Upscaler", model=recipe.model, scale=recipe.scale, tile=recipe.tile, device=device)
+def _engine(recipe: UpscaleRecipe, device: str, pixels: int, told: Callable[[float], None] | None = None) -> Any:
+    """Real-ESRGAN in a child process that can be killed, with time enough for a picture of so many pixels."""
+    return hosted(
+        "models.realesrgan:Upscaler",
+        deadline=120 + SLOWEST * pixels / 1e6,
+        progress=told,
+        model=recipe.model,
+        scale=recipe.scale,
+        tile=recipe.tile,
+        device=device,
+    )
