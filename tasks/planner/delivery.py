@@ -6,8 +6,10 @@ from fractions import Fraction
 
 from manifests.ask import Ask
 from manifests.presets import Preset
+from tasks.planner.plan import DeliveryPlan
+from tasks.planner.subject import Subject
 from tasks.planner.timing import Timing
-from tasks.recipe import EncodeRecipe, InspectRecipe
+from tasks.recipe import EncodeRecipe, InspectRecipe, sha256_of
 
 THREADS = 4
 """x264 and x265 change bytes with their thread count, so it is fixed: four keep 2 to 8 cores busy."""
@@ -18,6 +20,41 @@ _EFFORT = {
     "av1": {"draft": "11", "normal": "8", "best": "5"},
     "prores": {"draft": "", "normal": "", "best": ""},
 }
+
+
+_NOT_PIXELS = {"source", "title", "tags", "meta", "deliver", "variants", "shot", "panel", "dialogue", "action", "notes"}
+"""Keys of an ask that change no pixel of any delivery."""
+
+
+def delivery_plan(
+    subject: Subject, preset: Preset, size: tuple[int, int], timing: Timing, name: str, *, moving: bool, dark: bool
+) -> DeliveryPlan:
+    """One file of a shot. `moving`: it is meant to move; `dark`: it is meant to be nearly black."""
+    encode = encode_recipe(subject.ask, preset, size, timing)
+    return DeliveryPlan(
+        preset=preset.name,
+        name=name,
+        ask_sha256=ask_sha256(subject, preset.name),
+        encode=encode,
+        inspect=inspect_recipe(encode, preset, moving=moving, dark=dark),
+    )
+
+
+def ask_sha256(subject: Subject, preset: str) -> str:
+    """Identity of a delivery as asked: what of the row changes pixels, the picture's bytes, and the preset's name.
+
+    What an ask leaves at its built-in default is left out, so that a new key, or a new default, remakes nothing.
+    """
+    return sha256_of(
+        {
+            "kind": subject.kind,
+            "picture": subject.facts.sha256,
+            "mask": subject.facts.mask_sha256,
+            "page": subject.ask.source.page,
+            "preset": preset,
+            "ask": subject.ask.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_PIXELS),
+        }
+    )
 
 
 def encode_recipe(ask: Ask, preset: Preset, size: tuple[int, int], timing: Timing) -> EncodeRecipe:
@@ -50,7 +87,7 @@ def encode_recipe(ask: Ask, preset: Preset, size: tuple[int, int], timing: Timin
     )
 
 
-def inspect_recipe(encode: EncodeRecipe, preset: Preset, *, moving: bool) -> InspectRecipe:
+def inspect_recipe(encode: EncodeRecipe, preset: Preset, *, moving: bool, dark: bool) -> InspectRecipe:
     """What the file must turn out to be: the recipe's own facts and the preset's limits.
 
     A whole number of frames can miss a length by less than one of them, so the length limits have that much slack.
@@ -71,5 +108,5 @@ def inspect_recipe(encode: EncodeRecipe, preset: Preset, *, moving: bool) -> Ins
         max_bytes=preset.max_bytes,
         min_bitrate=preset.min_bitrate,
         moving=moving,
-        black=False,
+        black=dark,
     )

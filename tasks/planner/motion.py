@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from manifests.ask import Ask
 from models.camera.move import Move
 from models.camera.path import Box, extent, path
 from models.clip import Clip
+from tasks.planner.subject import Subject
 from tasks.planner.timing import Timing
 from tasks.recipe import CameraRecipe, Point, Sides
 
-_DEEP_MOVES = ("orbit", "arc", "drift")
-"""Moves that live from depth: `parallax: auto` gives them some where the product can be told from its backdrop."""
-_DEPTH = 0.35
 _BRIGHTEST = 0.45
 """What `light.sweep: 1` means in linear light: more would wash the product's print out."""
 
@@ -30,22 +27,13 @@ class Flight:
     kept: float
 
 
-def parallax_of(ask: Ask, *, cutout: bool) -> float:
-    """Depth between product and backdrop, 0 where the product is no layer of its own."""
-    if not cutout:
-        return 0.0
-    if ask.motion.parallax == "auto":
-        return _DEPTH if ask.motion.move in _DEEP_MOVES else 0.0
-    return ask.motion.parallax
-
-
-def flight(ask: Ask, frame: tuple[int, int], timing: Timing, box: Sides, *, whole: bool, cutout: bool) -> Flight:
+def flight(subject: Subject, frame: tuple[int, int], timing: Timing, box: Sides) -> Flight:
     """Lay the asked move over a `frame` (width, height px) with the product in `box` (home-frame shares).
 
     A whole picture is looked at from inside (`widest` view = home frame); a product's camera may look beyond home, and
     never cuts the product.
     """
-    motion = ask.motion
+    motion, whole = subject.ask.motion, subject.whole
     direction = motion.direction
     if motion.move == "tilt" and direction in ("left", "right"):
         direction = "up"
@@ -57,8 +45,8 @@ def flight(ask: Ask, frame: tuple[int, int], timing: Timing, box: Sides, *, whol
         easing=motion.easing,
         focus=focus,
         loop=motion.loop,
-        parallax=parallax_of(ask, cutout=cutout),
-        seed=ask.seed,
+        parallax=subject.parallax,
+        seed=subject.ask.seed,
         base="widest" if whole else "nearest",
     )
     return _fly(move, frame, timing.cycle, timing.rate, None if whole else Box(*box))
@@ -71,9 +59,9 @@ def _fly(move: Move, frame: tuple[int, int], frames: int, rate: Fraction, subjec
     return Flight(flown.move, extent(flown), nearest, flown.kept)
 
 
-def camera_recipe(ask: Ask, flight: Flight, size: tuple[int, int], timing: Timing) -> CameraRecipe:
+def camera_recipe(subject: Subject, flight: Flight, size: tuple[int, int], timing: Timing) -> CameraRecipe:
     """The move as the animate stage is told it, at `size` (width, height px) and the timing's rate."""
-    move = flight.move
+    move, light = flight.move, subject.ask.light
     return CameraRecipe(
         engine="camera",
         move=move.move,
@@ -85,9 +73,9 @@ def camera_recipe(ask: Ask, flight: Flight, size: tuple[int, int], timing: Timin
         parallax=move.parallax,
         seed=move.seed if move.move == "drift" else 0,
         base=move.base,
-        sweep=round(ask.light.sweep * _BRIGHTEST, 6),
-        sweep_angle=ask.light.angle if ask.light.sweep else 0.0,
-        sweep_width=ask.light.width if ask.light.sweep else 0.0,
+        sweep=round(light.sweep * _BRIGHTEST, 6),
+        sweep_angle=light.angle if light.sweep else 0.0,
+        sweep_width=light.width if light.sweep else 0.0,
         width=size[0],
         height=size[1],
         rate=str(timing.rate),

@@ -1,0 +1,133 @@
+"""One rendition of a shot: which stages make it, with which recipes, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+
+from manifests.presets import Preset
+from models import realesrgan
+from tasks.planner.delivery import delivery_plan
+from tasks.planner.motion import camera_recipe, flight
+from tasks.planner.plan import RenditionPlan
+from tasks.planner.still import completed, enlargement, is_dark, staging, upscale_recipe
+from tasks.planner.subject import Subject
+from tasks.planner.timing import Timing
+from tasks.recipe import InterpolateRecipe, Sides, UpscaleRecipe
+
+
+@dataclass
+class Share:
+    """Deliveries that can share frames; `size` is width and height in pixels, `safe` the margins of the frame."""
+
+    size: tuple[int, int]
+    timing: Timing
+    safe: Sides
+    presets: list[Preset] = field(default_factory=list[Preset])
+
+    @property
+    def name(self) -> str:
+        """`1920x1080@30`"""
+        return f"{self.size[0]}x{self.size[1]}@{float(self.timing.rate):.5g}"
+
+
+def plan_rendition(
+    subject: Subject, share: Share, name: str, file_of: Callable[[Preset], str]
+) -> tuple[RenditionPlan, list[str]]:
+    """The plan of one rendition, and what people may want to know about it."""
+    ask = subject.ask
+    why: dict[str, str] = {}
+    notes: list[str] = []
+    size, made_at = _engine_frame(subject, share)
+
+    staged = staging(subject, size, share.safe)
+    if staged.given < staged.asked - 0.005:
+        room = f"the product {staged.given:.2f} of the frame, not {staged.asked:.2f}"
+        notes.append(f"{share.presets[0].name}: safe margins leave {room}")
+    flown = flight(subject, size, made_at, staged.box)
+    if flown.kept < 0.995:
+        notes.append(f"{ask.motion.move}: the whole amount would cut the product, {flown.kept:.0%} of it is flown")
+    if ask.motion.parallax not in ("auto", 0.0) and not subject.cutout:
+        notes.append("parallax: nothing tells the product from its backdrop, both move as one; a source.mask would")
+    enlarge, why["upscale_still"] = enlargement(subject, staged.enlarged / min(1.0, flown.nearest))
+    prepare = completed(staged, flown.overscan, flown.nearest, layers=subject.parallax > 0)
+    shown = f"product takes {staged.given:.2f} of {size[0]}x{size[1]}"
+    why["prepare"] = f"{prepare.product}: {shown}, {prepare.backdrop} backdrop"
+
+    animate = camera_recipe(subject, flown, size, made_at)
+    clip = f"{size[0]}x{size[1]}, {made_at.frames} frames at {float(made_at.rate):.5g}"
+    direct = size == share.size and made_at.rate == share.timing.rate
+    why["animate"] = f"camera {animate.move} " + (f"straight at {clip}" if direct else f"at {clip}, as render asks")
+    upscale = _upscale(subject, size, share, why)
+    interpolate = _interpolate(subject, made_at, share, why)
+
+    moving, dark = animate.move != "hold" or animate.sweep > 0, is_dark(subject, prepare)
+    deliveries = tuple(
+        delivery_plan(subject, spec, share.size, share.timing, file_of(spec), moving=moving, dark=dark)
+        for spec in share.presets
+    )
+    why["encode"] = ", ".join(spec.name for spec in share.presets) + (" in one pass" if len(deliveries) > 1 else "")
+    plan = RenditionPlan(
+        name=name,
+        upscale_still=enlarge,
+        prepare=prepare,
+        animate=animate,
+        upscale=upscale,
+        interpolate=interpolate,
+        deliveries=deliveries,
+        why=why,
+    )
+    return plan, notes
+
+
+def even(value: float) -> int:
+    """The nearest even number of pixels, at least 2: 4:2:0 has half as many chroma samples."""
+    return max(2, 2 * round(value / 2))
+
+
+def _engine_frame(subject: Subject, share: Share) -> tuple[tuple[int, int], Timing]:
+    """The frame and timing the engine itself works at: the delivery's own, unless `render` asks for less."""
+    ask, size, when = subject.ask, share.size, share.timing
+    if ask.render.height != "auto" and ask.render.height < size[1]:
+        size = (even(size[0] * ask.render.height / size[1]), even(ask.render.height))
+    if ask.interpolate == "off" or ask.render.rate == "auto" or ask.render.rate >= when.rate:
+        return size, when
+    rate: Fraction = ask.render.rate
+    if ask.motion.loop:  # whole frames of the engine wrap into exactly the delivery's: its rate gives way a little
+        frames = max(2, round(when.frames * rate / when.rate))
+        cycle = frames if when.cycle == when.frames else max(2, round(frames * Fraction(when.cycle, when.frames)))
+        return size, Timing(when.rate * frames / when.frames, when.seconds, frames, cycle, when.after, ())
+    frames = ceil((when.frames - 1) * rate / when.rate) + 1
+    cycle = frames if when.cycle == when.frames else max(2, round(when.cycle * rate / when.rate))
+    return size, Timing(rate, when.seconds, frames, cycle, when.after, ())
+
+
+def _upscale(subject: Subject, size: tuple[int, int], share: Share, why: dict[str, str]) -> UpscaleRecipe | None:
+    if size == share.size:
+        return None
+    kind = "lineart" if subject.kind == "storyboard" else "frames"
+    recipe = upscale_recipe(subject, *realesrgan.choose(share.size[1] / size[1], kind), "frames")
+    frames = f"{size[0]}x{size[1]} frames to {share.size[0]}x{share.size[1]}"
+    why["upscale"] = f"{frames}: {recipe.model} x{recipe.scale}"
+    return recipe
+
+
+def _interpolate(subject: Subject, made_at: Timing, share: Share, why: dict[str, str]) -> InterpolateRecipe | None:
+    asked, rife = subject.ask.interpolate, subject.means.rife
+    if made_at.rate == share.timing.rate:
+        return None
+    engine = "rife" if rife and asked in ("auto", "rife") else "flow"
+    reason = "" if asked == engine else f" ({'weights found' if rife else 'no RIFE weights here'})"
+    why["interpolate"] = f"{float(made_at.rate):.5g} to {float(share.timing.rate):.5g} fps by {engine}{reason}"
+    return InterpolateRecipe(
+        engine=engine,
+        rate_in=str(made_at.rate),
+        rate_out=str(share.timing.rate),
+        frames_in=made_at.frames,
+        frames_out=share.timing.frames,
+        loop=subject.ask.motion.loop,
+        width=share.size[0],
+        height=share.size[1],
+    )

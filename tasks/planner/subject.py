@@ -1,0 +1,43 @@
+"""What is planned: a complete ask, the picture it is about, and what the machine can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from manifests.ask import Ask
+from tasks.planner.plan import Means
+from tasks.prepare import PictureFacts
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`kind`: the manifest's, `product` or `storyboard`. `facts`: the picture's, from `tasks.prepare.look`."""
+
+    ask: Ask
+    kind: str
+    facts: PictureFacts
+    means: Means
+
+    @property
+    def whole(self) -> bool:
+        """The whole picture is the subject, as a storyboard panel is."""
+        return self.facts.product == "whole"
+
+    @property
+    def cutout(self) -> bool:
+        """The product can stand apart from its backdrop."""
+        return self.facts.product in ("alpha", "mask")
+
+    @property
+    def parallax(self) -> float:
+        """Depth between product and backdrop, 0 where the product is no layer of its own."""
+        if not self.cutout:
+            return 0.0
+        if self.ask.motion.parallax == "auto":
+            return DEPTH if self.ask.motion.move in DEEP_MOVES else 0.0
+        return self.ask.motion.parallax
+
+
+DEEP_MOVES = ("orbit", "arc", "drift")
+"""Moves that live from depth: `parallax: auto` gives them some where the product can be told from its backdrop."""
+DEPTH = 0.35
