@@ -5,7 +5,7 @@ Claims make double execution harmless: whoever wakes up late holds an older toke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -163,13 +163,25 @@ class ClaimLedger(Ledger):
 
         What their workers left running is marked failed. Safe to call by anyone at any time.
         """
+        mine = _expired() if run_id is None else and_(_expired(), Shot.run_id == run_id)
         with self.database.write() as connection:
-            mine = _expired() if run_id is None else and_(_expired(), Shot.run_id == run_id)
-            lost = connection.scalars(select(Shot.id).where(mine).with_for_update(skip_locked=True)).all()
-            for part in chunks(lost):
-                _abandon(connection, part, "the lease of its shot ran out")
-                _give_back(connection, Shot.id.in_(part), died=True)
-        return sorted(lost)
+            return _reclaim(connection, mine, "the lease of its shot ran out")
+
+    def reclaim_dead(self, run_id: str, gone: Callable[[str], bool]) -> list[str]:
+        """The same at once for shots of a run whose lease still holds, but whose owner is `gone`; returns their ids."""
+        held = and_(Shot.run_id == run_id, Shot.state == "claimed")
+        with self.database.write() as connection:
+            owners = connection.scalars(select(Shot.lease_owner).where(held).distinct()).all()
+            dead = [owner for owner in owners if owner is not None and gone(owner)]
+            return _reclaim(connection, and_(held, Shot.lease_owner.in_(dead)), "its process died")
+
+
+def _reclaim(connection: Connection, which: ColumnElement[bool], why: str) -> list[str]:
+    lost = connection.scalars(select(Shot.id).where(which).with_for_update(skip_locked=True)).all()
+    for part in chunks(lost):
+        _abandon(connection, part, why)
+        _give_back(connection, Shot.id.in_(part), died=True)
+    return sorted(lost)
 
 
 def _give_back(connection: Connection, which: ColumnElement[bool], *, died: bool) -> list[str]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+from tasks.planner.planner import RunPlan
+
 
 class Listener:
     """Hears of a run; this one says nothing."""
 
     def step(self, what: str, done: int, total: int) -> None:
         """`done` of `total` of something that takes a while, before or after the shots themselves."""
+
+    def planned(self, plan: RunPlan) -> None:
+        """The run is planned: what is to be made, and what cannot be."""
 
     def submitted(self, run_id: str) -> None:
         """The run is in the catalog: from now on its progress can be read there."""

@@ -13,7 +13,8 @@ from catalog.catalog import Catalog
 from catalog.queries import run_status
 from flows.listener import Listener
 from flows.settings import Settings
-from flows.terminal import err
+from flows.terminal import err, print_summary
+from tasks.planner.planner import RunPlan
 
 EVERY_SECONDS = 0.5
 _ENDED = ("done", "failed", "quarantined", "cancelled")
@@ -23,7 +24,7 @@ class TerminalListener(Listener):
     """Shows bars on stderr while a run is planned and worked; says nothing where `quiet`."""
 
     def __init__(self, settings: Settings, *, quiet: bool = False) -> None:
-        self._settings = settings
+        self._settings, self._quiet = settings, quiet
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -71,6 +72,11 @@ class TerminalListener(Listener):
         if bar is None:
             bar = self._steps[what] = self._progress.add_task(what, total=total, detail="")
         self._progress.update(bar, completed=done, total=total, visible=done < total)
+
+    def planned(self, plan: RunPlan) -> None:
+        """Say in a line what is to be made, and what cannot be."""
+        if not self._quiet:
+            print_summary(plan)
 
     def submitted(self, run_id: str) -> None:
         """Follow the run in the catalog from now on."""

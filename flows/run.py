@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,16 @@ from pathlib import Path
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.runtime import flow_run
 
-from catalog.queries import DeliveryRow, RunStatus, deliveries_of, run, run_status, shots_of
+from catalog.queries import DeliveryRow, RunStatus, deliveries_of, remade_from_damage, run, run_status, shots_of
 from flows.listener import listener
 from flows.render import render
 from flows.request import Request
-from flows.settings import Settings
+from flows.settings import Settings, is_gone
 from flows.workshop import workshop
+from manifests.errors import InputError, Problem
 from tasks.out_folder import OutFolder, write_out_folder
-from tasks.submission import cut_batches, damaged_deliveries, submit
+from tasks.planner.planner import RunPlan
+from tasks.submission import cut_batches, submit, verified
 from tasks.tools import Tools
 
 
@@ -31,14 +34,19 @@ class Outcome:
 
 
 def start(request: Request, *, triggered_by: str) -> Outcome:
-    """Plan the request's manifest into a run and work it to its end. Raises ManifestError, CatalogError."""
+    """Plan the request's manifest into a run and work it to its end.
+
+    Raises ManifestError, CatalogError, and InputError where the disk has no room for it.
+    """
     with workshop(Settings()) as tools:
         manifest = request.load()
         tools.catalog.recover()
         planned = request.plan(tools, manifest)
-        damaged = damaged_deliveries(
+        planned, damaged = verified(
             tools, planned, lambda done, total: listener.get().step("verifying what stands", done, total)
         )
+        _refuse_what_does_not_fit(planned, tools)
+        listener.get().planned(planned)
         run_id = submit(
             tools.catalog,
             planned,
@@ -49,12 +57,20 @@ def start(request: Request, *, triggered_by: str) -> Outcome:
         return _work(tools, run_id, tuple(f"{one.shot_key}, {one.preset}" for one in damaged))
 
 
+def _refuse_what_does_not_fit(planned: RunPlan, tools: Tools) -> None:
+    free = shutil.disk_usage(tools.catalog.store.root).free
+    if planned.new_bytes > free:
+        found = f"the run needs about {planned.new_bytes / 1e9:.1f} GB, the store has {free / 1e9:.1f} GB free"
+        raise InputError(Problem("DISK_FULL", found, "free some space, move DAILIES_HOME, or use --sample"))
+
+
 def go_on(run_id: str, *, triggered_by: str) -> Outcome:
     """Take a run up again where it stopped: only what is missing is made. Raises NotFound."""
     with workshop(Settings()) as tools:
         known = run(tools.catalog, run_id)
         tools.catalog.recover()
         tools.catalog.reclaim_expired(known.id)
+        tools.catalog.reclaim_dead(known.id, is_gone)
         tools.catalog.reopen_run(known.id, triggered_by)
         return _work(tools, known.id, ())
 
@@ -77,7 +93,8 @@ def _work(tools: Tools, run_id: str, damaged: tuple[str, ...]) -> Outcome:
     )
     status = run_status(catalog, run_id)
     _leave_artifacts(status, out)
-    return Outcome(status, rows, out, damaged)
+    noticed = (f"{key}, {what}" for key, what in remade_from_damage(catalog, run_id))
+    return Outcome(status, rows, out, tuple(dict.fromkeys([*damaged, *noticed])))
 
 
 def _leave_artifacts(status: RunStatus, out: OutFolder) -> None:

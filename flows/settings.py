@@ -64,3 +64,20 @@ class Settings(BaseSettings):
     def worker_name(self) -> str:
         """Who claims the shots: this host and process."""
         return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def is_gone(worker: str) -> bool:
+    """Whether a worker (`worker_name`) was a process of this machine that is no more.
+
+    Of other machines only their leases can tell.
+    """
+    host, _, pid = worker.rpartition(":")
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it lives, under another user
+        return False
+    return False

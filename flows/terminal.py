@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -69,6 +70,18 @@ def print_problems_of_shots(plan: RunPlan) -> None:
         err.print(f"{bad} of {len(plan.shots)} shots cannot be made and would be quarantined", style="bold")
 
 
+def print_summary(plan: RunPlan) -> None:
+    """The plan in a line or two, before it is carried out."""
+    print_problems_of_shots(plan)
+    told = plan_totals(plan)
+    basis = ", ".join(sorted({plan.speeds.basis[speed] for speed, seconds in plan.seconds.items() if seconds}))
+    estimate = f", about {duration(told['seconds'])} (from {basis})" if basis else ""
+    err.print(
+        f"{len(plan.shots)} shots: {told['deliveries_to_make']} deliveries to make, "
+        f"{told['deliveries_standing']} stand{estimate}"
+    )
+
+
 def _print_totals(plan: RunPlan, settings: Settings) -> None:
     table = Table("stage", "engine", "estimate", "from", title="What is left to do", title_justify="left")
     for (stage, engine), seconds in sorted(plan.seconds.items()):
@@ -92,10 +105,8 @@ def _print_totals(plan: RunPlan, settings: Settings) -> None:
         )
 
 
-def plan_as_dict(plan: RunPlan, settings: Settings) -> dict[str, Any]:
-    """A plan for machines: shots, totals, and what is wrong."""
-    import shutil
-
+def plan_totals(plan: RunPlan) -> dict[str, Any]:
+    """What a plan adds up to: deliveries, seconds, bytes."""
     asks = {
         one.ask_sha256: plan.stands(one)
         for planned in plan.shots
@@ -103,7 +114,18 @@ def plan_as_dict(plan: RunPlan, settings: Settings) -> dict[str, Any]:
         for shared in planned.plan.renditions
         for one in shared.deliveries
     }
-    seconds = sum(plan.seconds.values())
+    return {
+        "deliveries_to_make": sum(not stands for stands in asks.values()),
+        "deliveries_standing": sum(asks.values()),
+        "deliveries_older": len(plan.standing.older),
+        "seconds": sum(plan.seconds.values()),
+        "new_bytes": plan.new_bytes,
+    }
+
+
+def plan_as_dict(plan: RunPlan, settings: Settings) -> dict[str, Any]:
+    """A plan for machines: shots, totals, and what is wrong."""
+    totals = plan_totals(plan)
     store = settings.store if settings.store.exists() else settings.home
     return {
         "manifest": plan.manifest.sha256,
@@ -113,12 +135,8 @@ def plan_as_dict(plan: RunPlan, settings: Settings) -> dict[str, Any]:
             {"stage": stage, "engine": engine, "seconds": spent, "from": plan.speeds.basis[stage, engine]}
             for (stage, engine), spent in sorted(plan.seconds.items())
         ],
-        "deliveries_to_make": sum(not stands for stands in asks.values()),
-        "deliveries_standing": sum(asks.values()),
-        "deliveries_older": len(plan.standing.older),
-        "seconds": seconds,
-        "money": seconds / 3600 * settings.price_cpu_hour,
-        "new_bytes": plan.new_bytes,
+        **totals,
+        "money": totals["seconds"] / 3600 * settings.price_cpu_hour,
         "free_bytes": shutil.disk_usage(store).free,
     }
 

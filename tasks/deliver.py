@@ -36,7 +36,7 @@ class Job:
     """One rendition to deliver for a claimed shot.
 
     `wanted`: its deliveries that are not there. `still`: the prepared still. `stored`: the master or mezzanine, where
-    the plan keeps one.
+    the plan keeps one. `refresh`: what another recipe made before is superseded even by the same bytes.
     """
 
     claim: Claim
@@ -44,6 +44,7 @@ class Job:
     wanted: Sequence[DeliveryPlan]
     still: Made
     stored: Made | None
+    refresh: bool
 
 
 def deliver_rendition(tools: Tools, job: Job) -> None:
@@ -155,6 +156,7 @@ def _finish(
 
 
 def _hand_over(tools: Tools, job: Job, delivery: DeliveryPlan, made: Made) -> None:
+    before = tools.catalog.current_delivery(delivery.ask_sha256) if job.refresh else None
     tools.catalog.deliver(
         job.claim,
         shot_id=job.claim.shot_id,
@@ -164,6 +166,7 @@ def _hand_over(tools: Tools, job: Job, delivery: DeliveryPlan, made: Made) -> No
         artifact=made.output("file").sha256,
         poster=made.output("poster").sha256,
         execution_id=made.id,
+        refreshed=before is not None and before.recipe_sha256 != made.recipe_sha256,
     )
 
 

@@ -116,10 +116,8 @@ class Line:
     def _deliver(self, work: _Work) -> None:
         for rendition in work.renditions:
             name = rendition.name
-            deliver_rendition(
-                self._tools,
-                Job(work.claim, rendition, work.wanted[name], work.stills[name], work.stored.get(name)),
-            )
+            wanted, still, stored = work.wanted[name], work.stills[name], work.stored.get(name)
+            deliver_rendition(self._tools, Job(work.claim, rendition, wanted, still, stored, work.plan.refresh))
 
     def _missing(self, work: _Work) -> dict[str, list[DeliveryPlan]]:
         """What is to be made, by rendition; deliveries that stand, and whose bytes do, are served as they are."""

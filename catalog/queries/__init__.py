@@ -4,7 +4,7 @@ from catalog.queries.names import Kind, resolve
 from catalog.queries.runs import RunRow, ShotRow, latest_run, list_runs, manifest_of, run, run_state, shot, shots_of
 from catalog.queries.selection import DeliveryRow, deliveries_of
 from catalog.queries.speeds import benchmark, history
-from catalog.queries.status import Failure, Running, RunStatus, StageTotal, run_status
+from catalog.queries.status import Failure, Running, RunStatus, StageTotal, remade_from_damage, run_status
 
 __all__ = [
     "DeliveryRow",
@@ -21,6 +21,7 @@ __all__ = [
     "latest_run",
     "list_runs",
     "manifest_of",
+    "remade_from_damage",
     "resolve",
     "run",
     "run_state",

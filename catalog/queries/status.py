@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import case, func, select
+from sqlalchemy.orm import aliased
 
 from catalog.ledger import Ledger
 from catalog.queries.runs import RunRow, run
@@ -117,3 +118,20 @@ def run_status(catalog: Ledger, run_id: str) -> RunStatus:
         ),
         deliveries=deliveries,
     )
+
+
+def remade_from_damage(catalog: Ledger, run_id: str) -> list[tuple[str, str]]:
+    """What a run made again because the stored file had changed: (shot key, the delivery's preset or the stage)."""
+    lost = aliased(Execution)
+    query = (
+        select(Shot.key, Execution.stage, Execution.recipe)
+        .join(ShotExecution, ShotExecution.shot_id == Shot.id)
+        .join(Execution, Execution.id == ShotExecution.execution_id)
+        .join(lost, (lost.recipe_sha256 == Execution.recipe_sha256) & (lost.error_code == "ARTIFACT_DAMAGED"))
+        .where(Shot.run_id == run_id, ShotExecution.made, lost.id < Execution.id)
+        .order_by(Shot.position, Execution.id)
+    )
+    with catalog.database.read() as connection:
+        rows = connection.execute(query).all()
+    told = [(key, str(recipe["preset"]) if stage == "encode" else stage) for key, stage, recipe in rows]
+    return list(dict.fromkeys(told))

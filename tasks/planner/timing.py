@@ -43,7 +43,8 @@ def timing(ask: Ask, preset: Preset) -> Timing:
     seconds = cycle / rate
     close = next((length for length in preset.lengths if abs(length - seconds) <= 1 / rate), None)
     fitted = float(seconds) if close is not None else preset.fitted_seconds(float(seconds)) or float(seconds)
-    frames = cycle if fitted <= seconds else math.ceil(Fraction(fitted) * rate)
+    # Lengths went through floats; a hundredth of a frame too many is no further frame.
+    frames = max(cycle, math.ceil(Fraction(fitted) * rate - Fraction(1, 100)))
     after: Literal["repeat", "rest"] = "rest"
     if frames > cycle:
         how = "extend" if ask.fit == "auto" else ask.fit
