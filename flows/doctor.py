@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from catalog.catalog import Catalog
 from catalog.errors import CatalogError
@@ -48,7 +49,7 @@ def examine() -> list[Finding]:
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """As a table, remedies below it."""
-    table = Table("", "what", "found", "from")
+    table = Table("", "what", Column("found", overflow="fold"), Column("from", overflow="fold"), box=SIMPLE_HEAD)
     marks = {"ok": "[green]✓[/green]", "note": "[yellow]–[/yellow]", "missing": "[red]✗[/red]"}
     for one in findings:
         table.add_row(marks[one.state], one.subject, escape(one.found), one.origin)

@@ -45,8 +45,9 @@ def _said(node: Node) -> str:
             said = f"{facts['stage']} by {facts['engine']}"
             return f"{role}[bold]{escape(said)}[/bold] ({escape(version)})  {spent} on {escape(str(facts.get('host')))}"
         case "artifact":
-            told = facts.get("bytes")
-            return f"{role}[green]{escape(str(facts.get('kind', 'file')))}[/green] {node.id[:16]}  {size(told or 0)}"
+            kind = str(facts.get("kind", "file"))
+            named = "" if kind == node.role else role
+            return f"{named}[green]{escape(kind)}[/green] {node.id[:16]}  {size(facts.get('bytes') or 0)}"
         case "delivery":
             return f"[bold]delivery[/bold] {escape(str(facts.get('preset')))} {escape(str(facts.get('rendition')))}"
         case _:
@@ -76,5 +77,14 @@ def _weights(one: Any) -> str:
 
 
 def _pairs(facts: Mapping[str, Any]) -> str:
-    told = ((name, value) for name, value in facts.items() if not isinstance(value, list | dict) or name != "boxes")
-    return "  ".join(f"{name}={value}" for name, value in told if value not in ("", None, 0, 0.0, False, []))
+    told = ((name, value) for name, value in facts.items() if name != "boxes")
+    return "  ".join(f"{name}={_short(value)}" for name, value in told if value not in ("", None, 0, 0.0, False, []))
+
+
+def _short(value: Any) -> str:
+    """Floats to four digits: the exact ones are in `--json`."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ",".join(_short(part) for part in value)
+    return str(value)

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from catalog.queries import RunRow, RunStatus
 from flows.settings import Settings
@@ -83,7 +84,7 @@ def print_summary(plan: RunPlan) -> None:
 
 
 def _print_totals(plan: RunPlan, settings: Settings) -> None:
-    table = Table("stage", "engine", "estimate", "from", title="What is left to do", title_justify="left")
+    table = Table("left to do", "by", Column("about", justify="right"), "known from", box=SIMPLE_HEAD)
     for (stage, engine), seconds in sorted(plan.seconds.items()):
         if seconds:
             table.add_row(stage, engine, duration(seconds), plan.speeds.basis[stage, engine])
@@ -144,7 +145,7 @@ def plan_as_dict(plan: RunPlan, settings: Settings) -> dict[str, Any]:
 def print_outcome(outcome: Any, settings: Settings, seconds: float) -> None:
     """The end of a run: its deliveries, what was made and what stood, and where everything is."""
     status: RunStatus = outcome.status
-    table = Table("delivery", "size", "seconds", "MB", "", title=f"Run {status.run.id}", title_justify="left")
+    table = Table(Column("delivery", overflow="fold"), "size", "seconds", "MB", "", box=SIMPLE_HEAD)
     for row in outcome.rows[:SHOWN]:
         file = outcome.out.files[row.delivery.id]
         table.add_row(
@@ -164,7 +165,8 @@ def print_outcome(outcome: Any, settings: Settings, seconds: float) -> None:
     made, reused = sum(total.made for total in status.stages), sum(total.reused for total in status.stages)
     stages = f"{made} stages ran, {reused} were there already" if made else "0 stages ran: everything was there already"
     spent = sum(total.seconds for total in status.stages)
-    out.print(f"{_states(status.run.shots)}; {stages}; {duration(seconds)} in all, {duration(spent)} of it in stages")
+    told = f"{duration(seconds)} in all, {duration(spent)} of it in stages"
+    out.print(f"[bold]{status.run.id}[/bold]: {_states(status.run.shots)}; {stages}; {told}", soft_wrap=True)
     places = [("out folder", outcome.out.folder), ("index", outcome.out.index_csv)]
     places += [("contact sheet", sheet) for sheet in outcome.out.contact_sheets[:1]]
     places.append(("catalog", settings.database_url or settings.home / "catalog.db"))
@@ -177,7 +179,7 @@ def print_status(status: RunStatus) -> None:
     run = status.run
     color = _COLORS.get(run.state, "white")
     out.print(f"[bold]{run.id}[/bold] {escape(run.name)} [{color}]{run.state}[/{color}]  {_states(run.shots)}")
-    table = Table("stage", "engine", "made", "reused", "time")
+    table = Table("stage", "engine", "made", "reused", Column("time", justify="right"), box=SIMPLE_HEAD)
     for total in status.stages:
         table.add_row(total.stage, total.engine, str(total.made), str(total.reused), duration(total.seconds))
     if table.row_count:
@@ -199,10 +201,18 @@ def print_failures(status: RunStatus) -> None:
 
 def print_runs(runs: Sequence[RunRow]) -> None:
     """The latest runs, newest first."""
-    table = Table("run", "manifest", "kind", "state", "shots", "started")
+    table = Table(
+        Column("run", no_wrap=True),
+        "manifest",
+        "kind",
+        "state",
+        "shots",
+        Column("started", no_wrap=True),
+        box=SIMPLE_HEAD,
+    )
     for run in runs:
         color = _COLORS.get(run.state, "white")
-        started = f"{run.created_at:%Y-%m-%d %H:%M}"
+        started = f"{run.created_at:%d %b %H:%M}"
         table.add_row(
             run.id, escape(run.name), run.kind, f"[{color}]{run.state}[/{color}]", _states(run.shots), started
         )
