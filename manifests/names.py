@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import string
 import unicodedata
-from collections.abc import Mapping
-from pathlib import PurePosixPath
+from collections.abc import Mapping, Sequence
 
 LONGEST = 120
 """Bytes of a portable name: room for suffixes below every file system's 255."""
@@ -77,16 +77,22 @@ def output_name(template: str, fields: Mapping[str, str], extension: str) -> str
     and a folder with nothing in its name does too.
     `extension` is the container's (`mp4`), whichever the template ends with.
     """
-    pattern = template
+    *folders, name = [_component(parts, fields) for parts in _parsed(template)]
+    return "/".join([*filter(None, folders), f"{name or 'untitled'}.{extension}"])
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(template: str) -> list[list[tuple[str, str | None]]]:
+    """The template's folders and name, each as (literal, field) pairs."""
     for known in _EXTENSIONS:
-        pattern = pattern.removesuffix(known)
-    *folders, name = [_component(part, fields) for part in pattern.split("/")]
-    return str(PurePosixPath(*filter(None, folders), f"{name or 'untitled'}.{extension}"))
+        template = template.removesuffix(known)
+    parse = string.Formatter().parse
+    return [[(literal, field) for literal, field, _, _ in parse(part)] for part in template.split("/")]
 
 
-def _component(pattern: str, fields: Mapping[str, str]) -> str:
+def _component(parts: Sequence[tuple[str, str | None]], fields: Mapping[str, str]) -> str:
     name = ""
-    for literal, field, _, _ in string.Formatter().parse(pattern):
+    for literal, field in parts:
         value = fields.get(field, "") if field else ""
         if field and not value:
             name += literal.rstrip("_- ")

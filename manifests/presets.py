@@ -94,6 +94,11 @@ class Preset(BaseModel):
     letterbox: bool = False
     """False: bars are forbidden. Dailies never makes any; the flag tells importers of other people's files."""
 
+    def __hash__(self) -> int:
+        return hash(
+            self.name
+        )  # a key of the planner's caches: hashing thirty fields each time costs more than they save
+
     @property
     def native(self) -> bool:
         """True where the clip's own size and rate are delivered."""

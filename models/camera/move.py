@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,6 +17,7 @@ Direction = Literal["left", "right", "up", "down"]
 Easing = Literal["smooth", "linear", "in", "out"]
 Base = Literal["nearest", "widest"]
 Floats = NDArray[np.float64]
+_KINDS, _DIRECTIONS, _EASINGS, _BASES = map(get_args, (Kind, Direction, Easing, Base))
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ class Move:
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
-            ("move", self.move, get_args(Kind)),
-            ("direction", self.direction, get_args(Direction)),
-            ("easing", self.easing, get_args(Easing)),
-            ("base", self.base, get_args(Base)),
+            ("move", self.move, _KINDS),
+            ("direction", self.direction, _DIRECTIONS),
+            ("easing", self.easing, _EASINGS),
+            ("base", self.base, _BASES),
         ):
             if value not in allowed:
                 raise CameraError(f"camera move: {name} is {value!r}, wanted one of {', '.join(allowed)}")
@@ -71,11 +73,12 @@ class Move:
         return {"left": (-1.0, 0.0), "right": (1.0, 0.0), "up": (0.0, -1.0), "down": (0.0, 1.0)}[self.direction]
 
 
+@lru_cache(maxsize=256)
 def times(frames: int, *, loop: bool) -> Floats:
     """When each frame is, 0..1: the last frame of a clip is at 1; a loop's frame `frames` would be its frame 0."""
-    if loop:
-        return np.arange(frames, dtype=np.float64) / frames
-    return np.linspace(0.0, 1.0, frames)
+    made = np.arange(frames, dtype=np.float64) / frames if loop else np.linspace(0.0, 1.0, frames)
+    made.flags.writeable = False
+    return made
 
 
 def eased(t: Floats, easing: Easing) -> Floats:

@@ -64,13 +64,11 @@ class Views:
     def margin(self, box: Box, aspect: float) -> float:
         """The least room between `box` and an edge of any view, as a share of home; negative where a view cuts it."""
         cos, sin = np.cos(self.roll), np.sin(self.roll)
-        least = np.inf
-        for x in (box.left, box.right):
-            for y in (box.top, box.bottom):
-                dx, dy = (x - self.cx) * aspect, y - self.cy
-                across, down = (dx * cos + dy * sin) / aspect, dy * cos - dx * sin
-                least = min(least, float((self.w / 2.0 - np.maximum(np.abs(across), np.abs(down))).min()))
-        return least
+        # Every corner at once, (4, N): planning thousands of shots spends its time in the calls, not in the numbers.
+        dx = (np.array([[box.left], [box.right], [box.left], [box.right]]) - self.cx) * aspect
+        dy = np.array([[box.top], [box.top], [box.bottom], [box.bottom]]) - self.cy
+        across, down = (dx * cos + dy * sin) / aspect, dy * cos - dx * sin
+        return float((self.w / 2.0 - np.maximum(np.abs(across), np.abs(down)).max(axis=0)).min())
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ def _margin(flown: Path, subject: Box) -> float:
 
 
 def _fly(move: Move, clip: Clip, kept: float) -> Path:
-    flown = replace(move, amount=move.amount * kept)
+    flown = move if kept == 1.0 else replace(move, amount=move.amount * kept)
     way = trajectory(flown, times(clip.frames, loop=move.loop), clip.seconds)
     plate, layer = _views(way, move), None
     if move.parallax > 0.0:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
+from typing import Literal
 
-from manifests.ask import Ask
 from manifests.presets import Preset
 from tasks.planner.plan import DeliveryPlan
 from tasks.planner.subject import Subject
@@ -14,7 +16,9 @@ from tasks.recipe import EncodeRecipe, InspectRecipe, sha256_of
 THREADS = 4
 """x264 and x265 change bytes with their thread count, so it is fixed: four keep 2 to 8 cores busy."""
 
-_EFFORT = {
+Effort = Literal["draft", "normal", "best"]
+
+_EFFORT: Mapping[str, Mapping[Effort, str]] = {
     "h264": {"draft": "veryfast", "normal": "fast", "best": "slow"},
     "hevc": {"draft": "ultrafast", "normal": "fast", "best": "medium"},
     "av1": {"draft": "11", "normal": "8", "best": "5"},
@@ -22,21 +26,18 @@ _EFFORT = {
 }
 
 
-_NOT_PIXELS = {"source", "title", "tags", "meta", "deliver", "variants", "shot", "panel", "dialogue", "action", "notes"}
-"""Keys of an ask that change no pixel of any delivery."""
-
-
 def delivery_plan(
     subject: Subject, preset: Preset, size: tuple[int, int], timing: Timing, name: str, *, moving: bool, dark: bool
 ) -> DeliveryPlan:
     """One file of a shot. `moving`: it is meant to move; `dark`: it is meant to be nearly black."""
-    encode = encode_recipe(subject.ask, preset, size, timing)
+    sound = preset.audio if subject.ask.audio == "auto" else subject.ask.audio
+    encode, inspect = _recipes(preset, size, timing, sound, subject.ask.speed, moving, dark)
     return DeliveryPlan(
         preset=preset.name,
         name=name,
         ask_sha256=ask_sha256(subject, preset.name),
         encode=encode,
-        inspect=inspect_recipe(encode, preset, moving=moving, dark=dark),
+        inspect=inspect,
     )
 
 
@@ -52,14 +53,21 @@ def ask_sha256(subject: Subject, preset: str) -> str:
             "mask": subject.facts.mask_sha256,
             "page": subject.ask.source.page,
             "preset": preset,
-            "ask": subject.ask.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_PIXELS),
+            "ask": subject.asked_of_pixels,
         }
     )
 
 
-def encode_recipe(ask: Ask, preset: Preset, size: tuple[int, int], timing: Timing) -> EncodeRecipe:
+@lru_cache(maxsize=4096)  # thousands of shots share a few: sharing the objects too keeps a large plan small
+def _recipes(
+    preset: Preset, size: tuple[int, int], timing: Timing, sound: str, effort: Effort, moving: bool, dark: bool
+) -> tuple[EncodeRecipe, InspectRecipe]:
+    encode = encode_recipe(preset, size, timing, sound=sound, effort=effort)
+    return encode, inspect_recipe(encode, preset, moving=moving, dark=dark)
+
+
+def encode_recipe(preset: Preset, size: tuple[int, int], timing: Timing, *, sound: str, effort: Effort) -> EncodeRecipe:
     """How `preset`'s file of `size` (width, height px) is encoded."""
-    asked_sound = preset.audio if ask.audio == "auto" else ask.audio
     bitrate = preset.bitrate_at(timing.rate)
     return EncodeRecipe(
         preset=preset.name,
@@ -71,7 +79,7 @@ def encode_recipe(ask: Ask, preset: Preset, size: tuple[int, int], timing: Timin
         height=size[1],
         rate=str(timing.rate),
         frames=timing.frames,
-        speed=_EFFORT[preset.codec][ask.speed],
+        speed=_EFFORT[preset.codec][effort],
         crf=-1 if bitrate else preset.crf,
         bitrate=bitrate,
         maxrate=preset.maxrate,
@@ -79,7 +87,7 @@ def encode_recipe(ask: Ask, preset: Preset, size: tuple[int, int], timing: Timin
         gop=preset.gop_at(timing.rate),
         bframes=preset.bframes,
         closed_gop=preset.closed_gop,
-        audio="silent" if asked_sound in ("wanted", "silent") else "none",
+        audio="silent" if sound in ("wanted", "silent") else "none",
         audio_bitrate=preset.audio_bitrate,
         max_bytes=preset.max_bytes,
         threads=THREADS,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
 
 from models import realesrgan
 from tasks.planner.placement import anchor_point, fills
@@ -72,7 +74,8 @@ def completed(staged: Staging, overscan: Sides, nearest: float, *, layers: bool)
     width = staged.recipe.frame_width * (1 + overscan[0] + overscan[2])
     height = staged.recipe.frame_height * (1 + overscan[1] + overscan[3])
     density = max(1.0, min(DENSITY / min(1.0, nearest), (LARGEST_PLATE / (width * height)) ** 0.5))
-    return staged.recipe.model_copy(update={"overscan": overscan, "density": round(density, 4), "layers": layers})
+    decided = {"overscan": overscan, "density": round(density, 4), "layers": layers}
+    return PrepareRecipe.model_validate({**dict(staged.recipe), **decided})
 
 
 def enlargement(subject: Subject, need: float) -> tuple[UpscaleRecipe | None, str]:
@@ -85,27 +88,31 @@ def enlargement(subject: Subject, need: float) -> tuple[UpscaleRecipe | None, st
         return None, "the still has pixels enough" if need <= 1 else f"{said}, no more than {SOFT:g}"
     model, scale = realesrgan.choose(need, "lineart" if subject.kind == "storyboard" else "photo")
     recipe = upscale_recipe(subject, model, scale, "still")
-    return recipe.model_copy(update={"page": ask.source.page or 0}), f"{said}: {recipe.model} x{recipe.scale} first"
+    return recipe, f"{said}: {recipe.model} x{recipe.scale} first"
 
 
-def upscale_recipe(subject: Subject, model: str, scale: int, of: str) -> UpscaleRecipe:
+def upscale_recipe(subject: Subject, model: str, scale: int, of: Literal["still", "frames"]) -> UpscaleRecipe:
     """Real-ESRGAN with the network the row names, else with `model`, over a `still` or `frames`."""
     asked = subject.ask.upscale.model
     if asked == "realesr-animevideov3":
         model = f"{asked}-x{scale}"
     elif asked != "auto":
         model = asked
+    page = (subject.ask.source.page or 0) if of == "still" else 0
+    return _upscale_recipe(model, of, page, subject.means.max_pixels)
+
+
+@lru_cache(maxsize=256)
+def _upscale_recipe(model: str, of: Literal["still", "frames"], page: int, max_pixels: int) -> UpscaleRecipe:
     weights = realesrgan.models()[model]
-    return UpscaleRecipe.model_validate(
-        {
-            "engine": "realesrgan",
-            "model": model,
-            "scale": weights.scale,
-            "tile": weights.tile,
-            "of": of,
-            "page": 0,
-            "max_pixels": subject.means.max_pixels,
-        }
+    return UpscaleRecipe(
+        engine="realesrgan",
+        model=model,
+        scale=weights.scale,
+        tile=weights.tile,
+        of=of,
+        page=page,
+        max_pixels=max_pixels,
     )
 
 

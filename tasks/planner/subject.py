@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from manifests.ask import Ask
 from tasks.planner.plan import Means
@@ -28,6 +31,11 @@ class Subject:
         """The product can stand apart from its backdrop."""
         return self.facts.product in ("alpha", "mask")
 
+    @cached_property
+    def asked_of_pixels(self) -> Mapping[str, Any]:
+        """What of the ask changes pixels and is not left at its built-in default; JSON-able."""
+        return self.ask.model_dump(mode="json", exclude_defaults=True, exclude=NOT_PIXELS)
+
     @property
     def parallax(self) -> float:
         """Depth between product and backdrop, 0 where the product is no layer of its own."""
@@ -38,6 +46,8 @@ class Subject:
         return self.ask.motion.parallax
 
 
+NOT_PIXELS = {"source", "title", "tags", "meta", "deliver", "variants", "shot", "panel", "dialogue", "action", "notes"}
+"""Keys of an ask that change no pixel of any delivery."""
 DEEP_MOVES = ("orbit", "arc", "drift")
 """Moves that live from depth: `parallax: auto` gives them some where the product can be told from its backdrop."""
 DEPTH = 0.35

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from manifests.ask import Ask
@@ -33,12 +34,23 @@ def timing(ask: Ask, preset: Preset) -> Timing:
     longer), looped or held, as `fit` says. Each such change is a note. A clip that the preset finds too long keeps its
     length: `manifests.requirements.check` refuses it.
     """
+    return _timing(preset, ask.rate, ask.frames, ask.seconds or 0.0, "extend" if ask.fit == "auto" else ask.fit)
+
+
+@lru_cache(maxsize=4096)
+def _timing(
+    preset: Preset,
+    wanted: Fraction | Literal["auto"],
+    frames_asked: int | None,
+    seconds_asked: float,
+    fit: Literal["extend", "loop", "hold"],
+) -> Timing:
     notes: list[str] = []
-    asked = preset.rate if ask.rate == "auto" else ask.rate
+    asked = preset.rate if wanted == "auto" else wanted
     rate = preset.fitted_rate(asked)
-    if rate != asked and ask.rate != "auto":
+    if rate != asked and wanted != "auto":
         notes.append(f"{preset.name}: rate {_said(asked)} is not allowed there, it plays at {_said(rate)}")
-    cycle = ask.frames or max(2, round((ask.seconds or 0) * rate))
+    cycle = frames_asked or max(2, round(seconds_asked * rate))
     # A whole number of frames can miss a length by less than one of them; that is not another length.
     seconds = cycle / rate
     close = next((length for length in preset.lengths if abs(length - seconds) <= 1 / rate), None)
@@ -47,12 +59,11 @@ def timing(ask: Ask, preset: Preset) -> Timing:
     frames = max(cycle, math.ceil(Fraction(fitted) * rate - Fraction(1, 100)))
     after: Literal["repeat", "rest"] = "rest"
     if frames > cycle:
-        how = "extend" if ask.fit == "auto" else ask.fit
         said = f"{preset.name} wants {'one of its lengths' if preset.lengths else 'at least'} {fitted:g} s, the clip is"
-        if how == "extend":
+        if fit == "extend":
             cycle = frames
             notes.append(f"{said} {float(seconds):g} s: the move takes longer (fit: loop or hold are the other ways)")
-        elif how == "loop":
+        elif fit == "loop":
             after = "repeat"
             if not preset.lengths and (whole := math.ceil(frames / cycle) * cycle) / rate <= (
                 preset.max_seconds or 1e9
