@@ -25,7 +25,7 @@ from manifests.presets import Origin, Preset
 from tasks.line import Line
 from tasks.out_folder import OutFolder, write_out_folder
 from tasks.planner.planner import RunPlan
-from tasks.submission import submit
+from tasks.submission import submit, verified
 from tasks.tools import Tools
 
 _OURS = Origin.model_validate({"name": "tests", "trust": "ours", "seen": "2026-11-21"})
@@ -108,12 +108,15 @@ class Workroom:
         request = Request(manifest, **asked)
         with self.tools() as tools:
             loaded = request.load()
-            planned = request.plan(tools, loaded)
-            run_id = submit(
-                tools.catalog, planned, triggered_by="test", out_folder=str(loaded.out_folder), flow_run_id=None
-            )
+            planned, _ = verified(tools, request.plan(tools, loaded))
+            run_id = self.submit(tools, planned)
             between()
             return replace(self.work(tools, run_id), plan=planned)
+
+    @staticmethod
+    def submit(tools: Tools, planned: RunPlan) -> str:
+        folder = str(planned.manifest.out_folder)
+        return submit(tools.catalog, planned, triggered_by="test", out_folder=folder, flow_run_id=None)
 
     def work(self, tools: Tools, run_id: str) -> Ended:
         catalog = tools.catalog

@@ -84,12 +84,15 @@ def plan_run(
 
 
 def sampled(manifest: Manifest, shots: int) -> Manifest:
-    """`manifest` with `shots` of its shots, spread evenly over it, first and last among them."""
+    """`manifest` with `shots` of its shots, spread evenly over it, first and last among them, and with their items."""
     total = len(manifest.shots)
     if shots >= total:
         return manifest
-    chosen = [manifest.shots[round(index * (total - 1) / max(1, shots - 1))] for index in range(shots)]
-    return replace(manifest, shots=tuple(dict.fromkeys(chosen)))
+    chosen = (round(index * (total - 1) / max(1, shots - 1)) for index in range(shots))
+    kept = tuple(manifest.shots[index] for index in chosen)
+    named = {shot.item_id for shot in kept}
+    sample = replace(manifest, items=tuple(item for item in manifest.items if item.id in named), shots=kept)
+    return replace(sample, sha256=sample.digest())
 
 
 def _plan(

@@ -15,7 +15,6 @@ from catalog.queries import shots_of
 from catalog.trace import trace
 from flows.request import Request
 from manifests.errors import InputError
-from tasks.submission import submit
 from tasks.way import PictureChanged
 from tests.workroom import Workroom, decoded, flip_a_byte, index_of
 
@@ -210,11 +209,7 @@ def test_a_line_that_is_cancelled_gives_its_shots_back_unharmed(room: Workroom) 
     asked = iter([False] * 6 + [True] * 100_000)
     with room.tools(cancelled=lambda: next(asked)) as tools:
         request = Request(manifest)
-        loaded = request.load()
-        planned = request.plan(tools, loaded)
-        run_id = submit(
-            tools.catalog, planned, triggered_by="test", out_folder=str(loaded.out_folder), flow_run_id=None
-        )
+        run_id = room.submit(tools, request.plan(tools, request.load()))
         stopped = room.work(tools, run_id)
         assert dict(stopped.status.run.shots) == {"waiting": 2}
         assert not list(tools.catalog.store.incoming.iterdir()), "nothing half-made is left"
