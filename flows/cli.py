@@ -18,11 +18,12 @@ from catalog.queries import deliveries_of, latest_run, list_runs, resolve, run_s
 from catalog.trace import trace as trace_lineage
 from flows import doctor as doctoring
 from flows import prefect_home
+from flows.interrupt import cancelled_by_signals
 from flows.lineage_tree import lineage_tree
 from flows.listener import listener
 from flows.live import TerminalListener
 from flows.request import Request
-from flows.settings import Settings
+from flows.settings import Settings, is_gone
 from flows.terminal import out, plan_as_dict, print_outcome, print_plan, print_problems, print_runs, print_status, said
 from flows.workshop import workshop
 from manifests.errors import InputError, ManifestError, Problem
@@ -167,6 +168,7 @@ def cancel(run_id: RUN = "", as_json: JSON = False) -> int:
     settings = Settings()
     with workshop(settings) as tools:
         found = _run_id(tools.catalog, run_id)
+        tools.catalog.reclaim_dead(found, is_gone)
         cancelled = tools.catalog.cancel_run(found, settings.worker_name)
         state = tools.catalog.finish_run(found)
     if as_json:
@@ -255,7 +257,8 @@ def _work(kind: str, as_json: bool, **parameters: Any) -> int:
     with TerminalListener(settings, quiet=as_json) as told, prefect_home.no_heartbeats():
         told.waiting("starting Prefect", ready)
         listener.set(told)
-        outcome: Any = flow(triggered_by="cli", **parameters)
+        with cancelled_by_signals(settings, lambda: told.run_id, told.say):
+            outcome: Any = flow(triggered_by="cli", **parameters)
     if as_json:
         _print_json(outcome)
     else:

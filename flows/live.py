@@ -36,6 +36,8 @@ class TerminalListener(Listener):
             transient=True,
             disable=quiet,
         )
+        self.run_id = ""
+        """Of the run that is followed; empty before it is in the catalog."""
         self._steps: dict[str, TaskID] = {}
         self._over = threading.Event()
         self._watch: threading.Thread | None = None
@@ -66,6 +68,10 @@ class TerminalListener(Listener):
         finally:
             self._progress.remove_task(bar)
 
+    def say(self, text: str) -> None:
+        """One line above the bars."""
+        self._progress.console.print(text, soft_wrap=True)
+
     def step(self, what: str, done: int, total: int) -> None:
         """A bar for something outside the shots' own stages; it goes when it is full."""
         bar = self._steps.get(what)
@@ -80,6 +86,7 @@ class TerminalListener(Listener):
 
     def submitted(self, run_id: str) -> None:
         """Follow the run in the catalog from now on."""
+        self.run_id = run_id
         self._watch = threading.Thread(target=self._follow, args=(run_id,), name="watch", daemon=True)
         self._watch.start()
 

@@ -6,6 +6,7 @@ Import this module before `prefect`, which reads its settings once.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -52,6 +53,9 @@ def start_server() -> Callable[[], None]:
 def _start() -> None:
     from prefect.server.api.server import SubprocessASGIServer
 
+    # A child inherits the mask of the thread that starts it: a terminal's Ctrl-C must not take the server away from
+    # the run that is being stopped. It ends by SIGTERM.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     SubprocessASGIServer().start()
 
 

@@ -167,6 +167,8 @@ def print_outcome(outcome: Any, settings: Settings, seconds: float) -> None:
     spent = sum(total.seconds for total in status.stages)
     told = f"{duration(seconds)} in all, {duration(spent)} of it in stages"
     out.print(f"[bold]{status.run.id}[/bold]: {_states(status.run.shots)}; {stages}; {told}", soft_wrap=True)
+    if status.run.state == "cancelled":
+        out.print(f"it was stopped; `dailies resume {status.run.id}` goes on with it", soft_wrap=True)
     places = [("out folder", outcome.out.folder), ("index", outcome.out.index_csv)]
     places += [("contact sheet", sheet) for sheet in outcome.out.contact_sheets[:1]]
     places.append(("catalog", settings.database_url or settings.home / "catalog.db"))

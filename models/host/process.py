@@ -36,6 +36,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
+            start_new_session=True,  # a terminal's Ctrl-C is the parent's to judge
             pass_fds=(theirs.fileno(), lifeline, self._beat, *outgoing, *incoming),
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
         )

@@ -1,0 +1,41 @@
+"""Ctrl-C in a running `dailies run` is `dailies cancel`: finished work stays, shots in flight are given back."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from catalog.catalog import Catalog
+from flows.settings import Settings
+
+
+@contextmanager
+def cancelled_by_signals(settings: Settings, run_id: Callable[[], str], told: Callable[[str], None]) -> Iterator[None]:
+    """Within, the first SIGINT or SIGTERM cancels the run that `run_id` names, and the flow ends by itself in seconds.
+
+    A second one, or one before there is a run (`run_id` gives ""), raises KeyboardInterrupt. Only for the main thread.
+    """
+    asked = False
+
+    def cancel() -> None:
+        with Catalog.open(settings.catalog_url, settings.store) as catalog:
+            catalog.cancel_run(run_id(), settings.worker_name)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked or not run_id():
+            raise KeyboardInterrupt
+        asked = True
+        told("stopping: what is finished stays; again to stop at once")
+        # A handler runs between two instructions of whatever holds the catalog's locks just now.
+        threading.Thread(target=cancel, name="cancel").start()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
