@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from manifests.errors import InputError, Problem
 from tasks.prepare.picture import Picture
-from tasks.prepare.shadow import shadow_region, visible_box
+from tasks.prepare.shadow import shadow_region, visible_box, without_shadow
 from tasks.prepare.studio import find_product, judge_border
 from tasks.prepare.surface import Float
 
@@ -81,7 +81,7 @@ def _by_alpha(picture: Picture) -> Product:
     if picture.alpha is None:
         raise _refuse("NO_ALPHA", "the picture has no transparency to find the product by", "use product: auto")
     shadow = shadow_region(picture.rgb, picture.alpha)
-    matte = picture.alpha if shadow is None else np.where(shadow, np.uint8(0), picture.alpha)
+    matte = picture.alpha if shadow is None else without_shadow(picture.alpha, shadow)
     return Product("alpha", _box(matte), matte, shadow)
 
 

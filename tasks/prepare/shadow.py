@@ -14,6 +14,8 @@ ANALYSIS_PX = 540
 """Long side at which shapes are judged; antialiased edges shrink to a pixel there."""
 OPAQUE = 230
 """Alpha from which a pixel hides what is behind it (0.9)."""
+EDGE_PX = 2
+"""Width of an antialiased edge around what is opaque."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,30 @@ def shadow_region(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[n
             found |= part
     if not found.any():
         return None
-    # Back at full size: everything partly transparent near what was found, but never the product's own edge.
+    # Back at full size: everything partly transparent near what was found, but never the product's own edge, which is
+    # judged at full size too: a coarse one would leave steps.
     grown = cv2.dilate(found.astype(np.uint8), np.ones((5, 5), np.uint8))
     grown = cv2.resize(grown, (width, height), interpolation=cv2.INTER_NEAREST) > 0
-    edge = max(1, round(1.2 / ratio))
-    body = cv2.resize(solid, (width, height), interpolation=cv2.INTER_NEAREST)
-    body = (
-        cv2.dilate(np.maximum(body, alpha >= OPAQUE).astype(np.uint8), np.ones((2 * edge + 1, 2 * edge + 1), np.uint8))
-        > 0
-    )
+    coarse = 2 * round(1.5 / ratio) + 1
+    inner = cv2.erode(cv2.resize(solid, (width, height), interpolation=cv2.INTER_NEAREST), _disc(coarse))
+    body = cv2.dilate(np.maximum(inner, alpha >= OPAQUE).astype(np.uint8), _disc(2 * EDGE_PX + 1)) > 0
     return grown & ~body & (alpha > 0)
+
+
+def without_shadow(alpha: NDArray[np.uint8], region: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The product's own opacity (H, W) where `region` of `alpha` is its shadow.
+
+    Along the product's edge the file's alpha a is what covers c over shadow s: a = c + (1 - c) s. s is the shadow
+    beside it, going on below the edge.
+    """
+    body = ((alpha > 0) & ~region).astype(np.uint8)
+    rim = (cv2.dilate(region.astype(np.uint8), _disc(4 * EDGE_PX + 1)) > 0) & (body > 0) & (alpha < 255)
+    weight = np.where(region, alpha, 0).astype(np.float32) / 255
+    below = fill_holes(weight[..., None], 1 - body.astype(np.float32))[..., 0]
+    covered = np.clip((alpha / np.float32(255) - below) / np.maximum(1 - below, 1e-3), 0, 1)
+    own = np.where(region, 0, alpha).astype(np.uint8)
+    own[rim] = np.rint(covered[rim] * 255).astype(np.uint8)
+    return own
 
 
 def visible_box(weight: NDArray[np.uint8] | Float, level: float) -> tuple[int, int, int, int] | None:
@@ -146,3 +162,7 @@ def _filled(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     flooded = padded.copy()
     cv2.floodFill(flooded, outside, (0, 0), 1)
     return (padded | (1 - flooded))[1:-1, 1:-1]
+
+
+def _disc(side: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from manifests.errors import InputError, Problem
 from tasks.prepare.backdrop import backdrop, colors_for, parse
@@ -116,16 +117,31 @@ def _drawn_shadow(matte: Pixels, box: tuple[int, int, int, int]) -> Piece:
 
 
 def _clean_edge(picture: Picture, product: Product, opacity: Pixels) -> Pixels:
-    """Colours without the old backdrop in them: at a masked edge they are carried out from inside the product."""
-    if product.kind != "mask":
-        return picture.rgb
-    unit = max(1, round(max(opacity.shape) / 1024))
-    inside = cv2.erode((opacity > 249).astype(np.uint8), np.ones((2 * unit + 1,) * 2, np.uint8)).astype(np.float32)
-    if not inside.any():
-        return picture.rgb
-    carried = np.clip(fill_holes(picture.rgb.astype(np.float32), inside), 0, 255)
-    keep = np.maximum(inside, (opacity == 255).astype(np.float32))[..., None]
-    return np.rint(picture.rgb * keep + carried * (1 - keep)).astype(np.uint8)
+    """Colours without the old backdrop, or the shadow beside, in them: at such an edge they are carried out from
+    inside the product."""
+    if product.kind == "mask":
+        unit = max(1, round(max(opacity.shape) / 1024))
+        inside = cv2.erode((opacity > 249).astype(np.uint8), np.ones((2 * unit + 1,) * 2, np.uint8)) > 0
+        return _carried_out(picture.rgb, inside, inside | (opacity == 255))
+    if product.shadow is not None and picture.alpha is not None:
+        own = (opacity > 0) & (opacity == picture.alpha)
+        return _carried_out(picture.rgb, own, own | (opacity == 0))
+    return picture.rgb
+
+
+def _carried_out(rgb: Pixels, source: NDArray[np.bool_], keep: NDArray[np.bool_]) -> Pixels:
+    """`rgb` with the pixels outside `keep` coloured by those of `source` beside them."""
+    box = visible_box((~keep).astype(np.uint8), 1)
+    if box is None or not source.any():
+        return rgb
+    left, top, right, bottom = box
+    part = np.s_[top:bottom, left:right]
+    if not source[part].any():
+        return rgb
+    carried = np.clip(fill_holes(rgb[part].astype(np.float32), source[part].astype(np.float32)), 0, 255)
+    made = rgb.copy()
+    made[part] = np.where(keep[part][..., None], rgb[part], np.rint(carried)).astype(np.uint8)
+    return made
 
 
 def _without(canvas: Float, matte: Pixels, picture: Picture) -> Float:
