@@ -5,10 +5,14 @@ Import this module before `prefect`, which reads its settings once.
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
-import signal
+import socket
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,10 +23,18 @@ _QUIET = {
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
     "PREFECT_SERVER_UI_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a first start on a fresh home takes 15 s and more
 }
 # A server that lives as long as one run has nothing to schedule, sweep or trigger.
 _IDLE_SERVICES = ("SCHEDULER", "LATE_RUNS", "CANCELLATION_CLEANUP", "FOREMAN", "PAUSE_EXPIRATIONS", "TRIGGERS")
+
+# What Prefect sets for a server of this kind itself; and no blocks, which nobody asks this server for.
+_SERVER = {
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+}
+_START_SECONDS = 120.0
+"""A first start on a fresh home takes 15 s and more."""
 
 
 def settle(home: Path) -> None:
@@ -37,34 +49,60 @@ def settle(home: Path) -> None:
 
 
 def start_server() -> Callable[[], None]:
-    """Start the ephemeral server in the background; call what this returns before the first flow run.
+    """Start a Prefect server that lives as long as this process; call what this returns before the first flow run.
 
-    Starting takes seconds that planning can use. Does nothing where `PREFECT_API_URL` names a server that is there
+    Call it after `settle` and before `prefect` is imported: the server's seconds of start then pass while this process
+    imports and plans, and Prefect finds its address in `PREFECT_API_URL`. Does nothing where that names a server
     already. The returned function waits, and raises RuntimeError where the server did not come up.
     """
     if os.environ.get("PREFECT_API_URL"):
         return lambda: None
-    pool = ThreadPoolExecutor(1, thread_name_prefix="prefect-server")
-    started = pool.submit(_start)
-    pool.shutdown(wait=False)
-    return started.result
+    # Listening before the server is there: no port is taken in between, and who asks too early simply waits.
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+        server = subprocess.Popen(
+            [sys.executable, "-m", "flows.prefect_server", str(listening.fileno())],
+            pass_fds=[listening.fileno()],
+            env=os.environ | _SERVER,
+            start_new_session=True,  # a terminal's Ctrl-C is for the run to tell the server about
+        )
+    os.environ["PREFECT_API_URL"] = url
+    atexit.register(_stop, server)  # before Prefect registers its own: what it still has to say is said first
+    return lambda: _await(url, server)
 
 
-def _start() -> None:
-    from prefect.server.api.server import SubprocessASGIServer
+def _await(url: str, server: subprocess.Popen[bytes]) -> None:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=_START_SECONDS):
+            return
+    except OSError as error:  # refused, reset, too late, or an answer that is an error
+        ended = server.poll()
+        found = "is not answering" if ended is None else f"ended with {ended}"
+        raise RuntimeError(
+            f"Prefect's server {found} at {url} ({error}); `dailies doctor` tells what is missing, "
+            "PREFECT_API_URL names another server"
+        ) from error
 
-    # A child inherits the mask of the thread that starts it: a terminal's Ctrl-C must not take the server away from
-    # the run that is being stopped. It ends by SIGTERM.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    SubprocessASGIServer().start()
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    if os.environ.get("PREFECT_API_URL"):
+        del os.environ["PREFECT_API_URL"]
+    server.terminate()
+    try:
+        server.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 @contextmanager
 def no_heartbeats() -> Iterator[None]:
     """Flow runs without Prefect's heartbeat thread, which holds every run's end up for a second.
 
-    The catalog's leases are what tells a dead worker; Prefect's heartbeat would only tell it twice.
+    The catalog's leases are what tells a dead worker; Prefect's heartbeat would only tell it twice. That its last
+    events leave while the process ends is no warning either.
     """
+    logging.getLogger("prefect.EventsWorker").setLevel(logging.ERROR)
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
