@@ -151,7 +151,7 @@ def status(run_id: RUN = "", as_json: JSON = False) -> int:
     with workshop(Settings()) as tools:
         if not run_id and not as_json:
             print_runs(list_runs(tools.catalog, limit=10))
-        if latest_run(tools.catalog) is None:
+        if not run_id and latest_run(tools.catalog) is None:
             _print_json(None) if as_json else said("no runs yet: `dailies run MANIFEST` makes the first")
             return 0
         found = run_status(tools.catalog, _run_id(tools.catalog, run_id))

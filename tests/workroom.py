@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -21,7 +22,7 @@ from catalog.tables import Artifact, Execution
 from flows.request import Request
 from flows.settings import Settings
 from flows.workshop import workshop
-from manifests.presets import Origin, Preset
+from manifests.presets import Origin, Preset, presets
 from tasks.line import Line
 from tasks.out_folder import OutFolder, write_out_folder
 from tasks.planner.planner import RunPlan
@@ -39,6 +40,13 @@ def small_presets() -> dict[str, Preset]:
         "small_shop": Preset(name="small_shop", width=320, height=180, max_seconds=60, audio="wanted", **facts),
         "small_tall": Preset(name="small_tall", width=180, height=320, min_seconds=0.5, **facts),
     }
+
+
+def teach_small_presets(set_attribute: Callable[[str, Any], None]) -> None:
+    """Make them known beside those that ship; `set_attribute` takes a dotted name and a value."""
+    known = MappingProxyType({**presets(), **small_presets()})
+    for user in ("manifests.presets", "manifests.ask"):
+        set_attribute(f"{user}.presets", lambda: known)
 
 
 def product_photo(seed: int = 1, size: tuple[int, int] = (480, 360)) -> Image.Image:
@@ -164,6 +172,20 @@ def index_of(folder: Path) -> list[dict[str, str]]:
 
 
 def decoded(path: Path) -> np.ndarray:
-    """Every frame of a clip as RGB, uint8 (N, H, W, 3)."""
+    """Every frame of an 8-bit clip as RGB, uint8 (N, H, W, 3): BT.709 by the book, chroma repeated.
+
+    Players' own fast conversions are a level or two off, which is as much as these tests allow in all.
+    """
+    frames: list[np.ndarray] = []
     with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+        for frame in container.decode(video=0):
+            planes: list[Any] = list(frame.planes)
+            y, u, v = (
+                np.frombuffer(p, np.uint8).reshape(p.height, -1)[:, : p.width].astype(np.float32) for p in planes
+            )
+            u, v = (np.repeat(np.repeat(c, 2, 0), 2, 1)[: y.shape[0], : y.shape[1]] for c in (u, v))
+            luma, blue, red = (y - 16) / 219, (u - 128) / 224, (v - 128) / 224
+            r, b = luma + 1.5748 * red, luma + 1.8556 * blue
+            g = (luma - 0.2126 * r - 0.0722 * b) / 0.7152
+            frames.append((np.stack([r, g, b], -1).clip(0, 1) * 255).round().astype(np.uint8))
+    return np.stack(frames)

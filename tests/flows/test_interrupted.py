@@ -1,0 +1,121 @@
+"""Runs that are killed or cancelled: what was finished stays, the rest is made by `resume`, and nothing is half."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from catalog.queries import latest_run, run_status
+from flows.cli import command
+from tests.flows.conftest import Start
+from tests.workroom import Workroom, decoded, index_of
+
+ENOUGH = 120.0
+"""Seconds after which something that should end has hung; nothing is measured by it."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small")]
+
+
+def manifest_of(home: Workroom, shots: int) -> Path:
+    home.picture("a.png")
+    rows = [{"id": f"s{n:02d}", "source": "a.png", "motion": {"amount": 0.05 + n / 100}} for n in range(shots)]
+    return home.manifest(rows)
+
+
+def whole(home: Workroom, shots: int) -> None:
+    """Every shot is delivered, decodes, and no stage that had finished was run again."""
+    out = home.folder / "out"
+    rows = index_of(out)
+    assert [row["state"] for row in rows] == ["done"] * shots
+    assert all(decoded(out / row["file"]).shape == (15, 180, 320, 3) for row in rows)
+    assert not [path.name for path in out.iterdir() if path.name.startswith(".") or path.suffix == ".part"]
+    done = Counter(row.recipe_sha256 for row in home.executions() if row.state == "done")
+    assert set(done.values()) == {1}
+    encoded = [row for row in home.executions(stage="encode") if row.state in ("done", "void")]
+    assert len(encoded) == shots, "a finished encode was done again"
+
+
+@pytest.mark.parametrize("point", ["execution.begun:2", "publish.renamed:2", "publish.done:2", "delivery.done:1"])
+def test_a_run_killed_anywhere_is_finished_by_a_resume(home: Workroom, dailies: Start, point: str) -> None:
+    manifest = manifest_of(home, 2)
+    killed = dailies("run", str(manifest), DAILIES_FAILPOINT=point)
+    said, _ = killed.communicate(timeout=ENOUGH)
+    assert killed.returncode == -signal.SIGKILL, said
+    out = home.folder / "out"
+    assert not out.exists() or not list(out.iterdir()), "nothing reaches people before it is whole"
+    assert command(["resume"]) == 0, "at once: its lease has an hour to run, but its process is gone"
+    whole(home, 2)
+
+
+def test_a_run_started_again_after_a_kill_makes_only_the_rest(home: Workroom, dailies: Start) -> None:
+    manifest = manifest_of(home, 2)
+    dailies("run", str(manifest), DAILIES_FAILPOINT="delivery.done:1").communicate(timeout=ENOUGH)
+    before = {row.id for row in home.executions() if row.state == "done"}
+    assert command(["run", str(manifest)]) == 0
+    whole(home, 2)
+    assert before <= {row.id for row in home.executions() if row.state == "done"}
+
+
+def test_a_cancelled_run_stops_and_a_resume_completes_it(home: Workroom, dailies: Start) -> None:
+    shots = 12
+    running = dailies("run", str(manifest_of(home, shots)))
+    run_id = _when_delivered(home, running, 1)
+    assert command(["cancel"]) == 0
+    said, _ = running.communicate(timeout=ENOUGH)
+    assert running.returncode == 1, said
+    with home.tools() as tools:
+        status = run_status(tools.catalog, run_id)
+    states = dict(status.run.shots)
+    assert status.run.state == "cancelled"
+    assert states["done"] >= 1 and states["cancelled"] >= 1 and sum(states.values()) == shots, states
+    assert status.running == ()
+    assert not list((home.settings.store / "incoming").iterdir()), "nothing half-made is left in the store"
+    assert {row["state"] for row in index_of(home.folder / "out")} == {"done", "cancelled"}
+
+    assert command(["resume"]) == 0
+    whole(home, shots)
+
+
+def test_a_killed_run_takes_its_prefect_server_along(home: Workroom, dailies: Start) -> None:
+    manifest = manifest_of(home, 1)
+    own = {"PREFECT_API_URL": "", "PREFECT_HOME": str(home.settings.prefect_home)}
+    dailies("run", str(manifest), DAILIES_FAILPOINT="publish.done:1", **own).communicate(timeout=ENOUGH)
+    deadline = time.monotonic() + ENOUGH
+    while left := _processes_of(home):
+        assert time.monotonic() < deadline, f"processes {left} outlived the run"
+        time.sleep(0.2)
+
+
+def _processes_of(home: Workroom) -> list[int]:
+    """Processes that were started for runs in this home."""
+    mark = f"DAILIES_HOME={home.settings.home}".encode()
+    found: list[int] = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        try:
+            told = (process / "environ").read_bytes()
+        except (FileNotFoundError, PermissionError, ProcessLookupError):  # it ended, or it is another user's
+            continue
+        if mark in told.split(b"\0"):
+            found.append(int(process.name))
+    return found
+
+
+def _when_delivered(home: Workroom, running: object, count: int) -> str:
+    """The id of the run, once it has delivered so many."""
+    deadline = time.monotonic() + ENOUGH
+    while time.monotonic() < deadline:
+        assert running.poll() is None, running.communicate()[0]  # type: ignore[attr-defined]
+        if (home.settings.home / "catalog.db").exists():
+            with home.tools() as tools:
+                run_id = latest_run(tools.catalog)
+                if run_id is not None and run_status(tools.catalog, run_id).deliveries >= count:
+                    return run_id
+        time.sleep(0.1)
+    raise AssertionError("the run delivered nothing")
