@@ -90,7 +90,7 @@ class Manifest:
         ask = shot.ask
         fields = {
             "id": shot.item_id,
-            "variant": shot.variant,
+            "variant": shot.variant.replace("=", "-").replace(",", "_"),
             "preset": preset_name,
             "title": ask.title,
             "shot": ask.shot,

@@ -92,13 +92,14 @@ def versions() -> dict[str, str]:
 def choose(scale_needed: float, kind: Kind) -> tuple[str, int]:
     """(model, its scale): the smallest that is enough for the content, 4 at most.
 
-    Photographs have one network, x4plus; line art has one, x4plus-anime (a small need is met by shrinking what it
-    made); frames take animevideov3, the only one without flicker and the only one whose x2 and x3 are networks of
-    their own. `scale_needed` is a factor above 1. Raises EngineError where nothing needs enlarging.
+    Photographs have one network, x4plus (a small need is met by shrinking what it made). Line art takes x4plus-anime,
+    or animevideov3, drawn for animation too and nine times as fast, where twice is enough. Frames take animevideov3,
+    the only one without flicker and the only one whose x2 and x3 are networks of their own. `scale_needed` is a factor
+    above 1. Raises EngineError where nothing needs enlarging.
     """
     if not scale_needed > 1:
         raise EngineError(f"realesrgan: scale {scale_needed:g} needs no upscale; wanted more than 1")
-    if kind == "frames":
+    if kind == "frames" or (kind == "lineart" and scale_needed <= 2):
         scale = 2 if scale_needed <= 2 else 3 if scale_needed <= 3 else 4
         return f"realesr-animevideov3-x{scale}", scale
     return ("realesrgan-x4plus" if kind == "photo" else "realesrgan-x4plus-anime"), 4

@@ -122,7 +122,7 @@ def _stream(
     if (recipe := rendition.interpolate) is not None:
         execution = Execution(tools, chain.interpolate(recipe, job.stored), job.claim, rendition.name)
         running.append(execution)
-        clip, frames = interpolated(frames, clip, recipe, tools.weights_dir, engines)
+        clip, frames = interpolated(frames, clip, recipe, tools.weights_dir, tools.device, engines)
         clip, frames = replace(clip, frames=recipe.frames_out), islice(frames, recipe.frames_out)
         meter = Metered(frames)
         return clip, meter, [(execution, meter)]

@@ -30,7 +30,7 @@ def weights(recipe: InterpolateRecipe, weights_dir: Path) -> Mapping[str, str]:
 
 
 def interpolated(
-    frames: Iterator[Frame], clip: Clip, recipe: InterpolateRecipe, weights_dir: Path, engines: ExitStack
+    frames: Iterator[Frame], clip: Clip, recipe: InterpolateRecipe, weights_dir: Path, device: str, engines: ExitStack
 ) -> tuple[Clip, Iterator[Frame]]:
     """`frames` at the recipe's rate, and their header; the engine lives until `engines` is closed.
 
@@ -38,7 +38,7 @@ def interpolated(
     """
     engine: Interpolator
     if recipe.engine == "rife":
-        engine = engines.enter_context(hosted("models.rife:Interpolator", weights_dir=str(weights_dir)))
+        engine = engines.enter_context(hosted("models.rife:Interpolator", weights_dir=str(weights_dir), device=device))
     else:
         engine = engines.enter_context(flow.Interpolator())
     return resample(frames, clip, Fraction(recipe.rate_out), engine, recipe.loop)

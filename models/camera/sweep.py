@@ -14,6 +14,8 @@ from models.camera.move import eased, times
 from models.camera.scene import Bytes
 
 REACH = 3.0  # the Gaussian ends here, in standard deviations: the band starts and ends clear of the product
+GLOSS = 0.15
+"""Share of the light that a surface reflects without taking its colour."""
 _STEPS = 2048
 
 
@@ -21,7 +23,8 @@ _STEPS = 2048
 class Sweep:
     """A Gaussian band of light crossing the product once per clip.
 
-    `strength` (0..1): how far its middle lightens black towards white, in linear light. `angle`: the direction it
+    `strength` (0..1): the light in its middle, linear; the surface gives it back in its own colour, and `GLOSS` of it
+    as it is. `angle`: the direction it
     travels, in degrees clockwise from rightwards. `width` (> 0): its width at half strength, as a share of the
     product's extent along that direction.
     """
@@ -92,9 +95,14 @@ def _encoded(light: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _screen() -> Bytes:
-    """Screen blend in linear light of every pair of codes: entry `light * 256 + picture`."""
-    dark = 1.0 - _linear(np.arange(256.0))
-    return np.rint(_encoded(1.0 - dark[:, None] * dark[None, :])).astype(np.uint8).ravel()
+    """Screen blend in linear light of every pair of codes: entry `light * 256 + picture`.
+
+    A surface gives light back in its own colour but for the little that its gloss reflects: white light screened
+    over it would lie there like fog.
+    """
+    light, picture = _linear(np.arange(256.0))[:, None], _linear(np.arange(256.0))[None, :]
+    returned = light * (GLOSS + (1.0 - GLOSS) * picture)
+    return np.rint(_encoded(1.0 - (1.0 - returned) * (1.0 - picture))).astype(np.uint8).ravel()
 
 
 _SCREEN = _screen()

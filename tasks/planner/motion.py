@@ -13,8 +13,8 @@ from tasks.planner.subject import Subject
 from tasks.planner.timing import Timing
 from tasks.recipe import CameraRecipe, Point, Sides
 
-_BRIGHTEST = 0.45
-"""What `light.sweep: 1` means in linear light: more would wash the product's print out."""
+ROOM = 0.03
+"""Share of the frame between the product and its edge that a move leaves: touching looks like cutting."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,10 @@ class Flight:
     kept: float
 
 
-def flight(subject: Subject, frame: tuple[int, int], timing: Timing, box: Sides) -> Flight:
+def flight(subject: Subject, frame: tuple[int, int], timing: Timing, box: Sides, safe: Sides) -> Flight:
     """Lay the asked move over a `frame` (width, height px) with the product in `box` (home-frame shares).
 
+    `safe`: the frame's margins; half of each, up to `ROOM`, is kept free around the product in every view.
     A whole picture is looked at from inside (`widest` view = home frame); a product's camera may look beyond home, and
     never cuts the product.
     """
@@ -49,7 +50,12 @@ def flight(subject: Subject, frame: tuple[int, int], timing: Timing, box: Sides)
         seed=subject.ask.seed,
         base="widest" if whole else "nearest",
     )
-    return _fly(move, frame, timing.cycle, timing.rate, None if whole else Box(*box))
+    return _fly(move, frame, timing.cycle, timing.rate, None if whole else _with_room(box, safe))
+
+
+def _with_room(box: Sides, safe: Sides) -> Box:
+    left, top, right, bottom = (min(margin / 2, ROOM) for margin in safe)
+    return Box(max(0.0, box[0] - left), max(0.0, box[1] - top), min(1.0, box[2] + right), min(1.0, box[3] + bottom))
 
 
 @lru_cache(maxsize=4096)
@@ -73,7 +79,7 @@ def camera_recipe(subject: Subject, flight: Flight, size: tuple[int, int], timin
         parallax=move.parallax,
         seed=move.seed if move.move == "drift" else 0,
         base=move.base,
-        sweep=round(light.sweep * _BRIGHTEST, 6),
+        sweep=light.sweep,
         sweep_angle=light.angle if light.sweep else 0.0,
         sweep_width=light.width if light.sweep else 0.0,
         width=size[0],

@@ -38,10 +38,11 @@ def fills(
     """(asked, given, in_free): how much of the frame the product `box` (px of the source) takes on its tighter axis.
 
     People ask for a share of the whole `frame` (width, height px); the prepare stage wants one of the free frame
-    inside `safe`. What the safe margins do not leave is not given. A whole picture fills the frame unless the row says
-    how much of it.
+    inside `safe`. What the safe margins do not leave is not given. A whole picture fills the frame, unless the row says
+    that the whole is the product and how much of the frame it takes.
     """
-    asked = 1.0 if whole and "fill" not in ask.place.model_fields_set else ask.place.fill
+    told = ask.product == "whole" and "fill" in ask.place.model_fields_set
+    asked = 1.0 if whole and not told else ask.place.fill
     width, height = box[2] - box[0], box[3] - box[1]
     across, down = frame[0] / width, frame[1] / height
     free_across, free_down = across * (1 - safe[0] - safe[2]), down * (1 - safe[1] - safe[3])

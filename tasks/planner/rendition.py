@@ -46,9 +46,11 @@ def plan_rendition(
     if staged.given < staged.asked - 0.005:
         room = f"the product {staged.given:.2f} of the frame, not {staged.asked:.2f}"
         notes.append(f"{share.presets[0].name}: safe margins leave {room}")
-    flown = flight(subject, size, made_at, staged.box)
+    flown = flight(subject, size, made_at, staged.box, share.safe)
     if flown.kept < 0.995:
-        notes.append(f"{ask.motion.move}: the whole amount would cut the product, {flown.kept:.0%} of it is flown")
+        notes.append(
+            f"{ask.motion.move}: the whole amount would take the product to the edge, {flown.kept:.0%} of it is flown"
+        )
     if ask.motion.parallax not in ("auto", 0.0) and not subject.cutout:
         notes.append("parallax: nothing tells the product from its backdrop, both move as one; a source.mask would")
     enlarge, why["upscale_still"] = enlargement(subject, staged.enlarged / min(1.0, flown.nearest))

@@ -12,7 +12,7 @@ from tasks.planner.subject import Subject
 from tasks.prepare.placement import place
 from tasks.recipe import PrepareRecipe, Sides, UpscaleRecipe
 
-SOFT = 1.5
+SOFT = 2.0
 """Enlarging a still by more than this looks soft; beyond it Real-ESRGAN makes the pixels."""
 DENSITY = 1.5
 """Plate pixels per delivery pixel at the camera's nearest view: what a sub-pixel move can still show."""

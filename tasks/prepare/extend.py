@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.prepare.surface import Float, add_tiled, blur, grain_tile
+from tasks.prepare.surface import Float, add_tiled, blur, fill_holes, grain_tile
 
 STRIP = 24 / 1024
 """Width of the strip an edge is judged by, as a share of the picture's longer side."""
@@ -30,11 +30,13 @@ def extend(
     *,
     plain: bool,
     random: np.random.Generator,
+    product: NDArray[np.uint8] | None = None,
 ) -> Float:
     """Canvas float32 (H, W, 3), levels: `picture` (h, w, 3) at `origin` (x, y; may be negative) and what lies around.
 
     `size` is (W, H). `plain`: the edges are a studio backdrop; otherwise a scene, which is continued as a soft,
-    increasingly blurred surround.
+    increasingly blurred surround. `product` (h, w): its opacity in the picture; a product near an edge is no part of
+    what goes on beyond it.
     """
     width, height = size
     x, y = origin
@@ -43,6 +45,8 @@ def extend(
     left, right = max(0, x), max(0, width - x - w)
     top, bottom = max(0, y), max(0, height - y - h)
     values = picture.astype(np.float32)
+    if product is not None:
+        values = _ground(values, product, unit)
     beside = [
         _beyond(values, left, unit, plain)[:, ::-1] if left else None,
         values,
@@ -59,11 +63,19 @@ def extend(
     canvas = np.concatenate([part for part in above if part is not None], axis=1).transpose(1, 0, 2)
     canvas = np.ascontiguousarray(canvas[max(0, -y) :][:height])
     if left or right or top or bottom:
-        inside = canvas[max(0, y) : max(0, y + h), max(0, x) : max(0, x + w)]
-        own = inside.copy()
         add_tiled(canvas, grain_of(values, random))
-        inside[:] = own
+    inside = canvas[max(0, y) : max(0, y + h), max(0, x) : max(0, x + w)]
+    inside[:] = picture[max(0, -y) :, max(0, -x) :][: inside.shape[0], : inside.shape[1]]
     return canvas
+
+
+def _ground(values: Float, product: NDArray[np.uint8], unit: float) -> Float:
+    """`values` with what `product` covers in the outer two strips filled from around it."""
+    strip = 2 * max(2, round(STRIP * 1024 * unit))
+    side = 2 * max(2, round(8 * unit)) + 1
+    covered = cv2.dilate((product > 2).astype(np.uint8), np.ones((side, side), np.uint8))
+    covered[strip:-strip, strip:-strip] = 0
+    return fill_holes(values, 1 - covered.astype(np.float32)) if covered.any() else values
 
 
 def _beyond(values: Float, count: int, unit: float, plain: bool) -> Float:

@@ -43,10 +43,18 @@ def _extended(picture: Picture, product: Product, placement: Placement, recipe: 
     red, green, blue = (float(level) for level in (parse(recipe.colors[0]) if recipe.colors else (255, 255, 255)))
     photo = on_plate(flat(picture, (red, green, blue)), placement)
     plain = product.kind != "whole"
-    canvas = extend(photo.pixels, (photo.x, photo.y), placement.size, plain=plain, random=seeded(picture.sha256, 1))
-    if product.matte is None:
+    shown = None if product.matte is None else on_plate(product.matte, placement)
+    canvas = extend(
+        photo.pixels,
+        (photo.x, photo.y),
+        placement.size,
+        plain=plain,
+        random=seeded(picture.sha256, 1),
+        product=None if shown is None else shown.pixels,
+    )
+    if shown is None:
         return _still(to_bytes(canvas, seeded(picture.sha256, 2)), None, None, placement, product.box)
-    matte = on_plate(product.matte, placement).spread(placement.size)
+    matte = shown.spread(placement.size)
     if not recipe.layers:
         return _still(to_bytes(canvas, seeded(picture.sha256, 2)), None, matte, placement)
     behind = _without(canvas, matte, picture)

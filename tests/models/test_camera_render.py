@@ -285,7 +285,7 @@ def test_a_sweep_lights_the_product_alone_and_begins_and_ends_dark(loop: bool) -
             assert not gained.any(), f"frame {number}: the sweep does not start and end clear of the product"
         if number == 0:
             assert not gained.any()
-    assert most > 60, f"the sweep lightens by {most} levels at most"
+    assert most > 25, f"the sweep lightens by {most} levels at most"
 
 
 def replace_color(layer: np.ndarray, value: int) -> np.ndarray:
@@ -300,8 +300,11 @@ def test_a_sweep_is_a_screen_in_linear_light() -> None:
     scene = with_product(drawn(flown))
     middle = list(render(scene, flown, sweep=Sweep(0.5, angle=0, width=0.4)))[1]
     row = middle[90].astype(float)
-    want = [encoded(1 - (1 - linear(value)) * (1 - 0.5)) for value in (90, 110, 130)]
-    brightest = row[np.argmax(row[:, 1] * (np.abs(row[:, 1] - want[1]) < 3))]
+    # Half the light, given back in the surface's own colour but for the 15% of it that its gloss reflects.
+    given = [(value, 0.5 * (0.15 + 0.85 * linear(value))) for value in (90, 110, 130)]
+    want = [encoded(1 - (1 - linear(value)) * (1 - light)) for value, light in given]
+    plain = list(render(scene, flown))[1][90]
+    brightest = row[np.abs(plain.astype(int) - (90, 110, 130)).max(axis=1) <= 1].max(axis=0)
     assert np.abs(brightest - want).max() <= 1.5, f"middle of the band is {brightest}, wanted {np.round(want, 1)}"
     matted = Scene(scene.flat().plate, scene.home, matte=scene.product)
     again = list(render(matted, flown, sweep=Sweep(0.5, angle=0, width=0.4)))[1]
@@ -325,7 +328,7 @@ def test_a_matte_smaller_than_the_layer_limits_the_light_and_not_the_layer() -> 
     plain = list(render(scene, flown))
     assert all(np.array_equal(a, b) for a, b in zip(render(half, flown), plain, strict=True))
     gained = [lit.astype(int) - dark for lit, dark in zip(render(half, flown, sweep=Sweep(0.6)), plain, strict=True)]
-    assert max(gain[:86].max() for gain in gained) > 40
+    assert max(gain[:86].max() for gain in gained) > 20
     assert not any(gain[96:].any() for gain in gained), "light below the matte"
 
 

@@ -55,13 +55,15 @@ def test_a_whole_picture_fills_the_frame_and_the_camera_stays_inside() -> None:
     assert rendition.prepare.safe == (0.0, 0.0, 0.0, 0.0)
     left, top, right, bottom = _box(rendition, panel.box)
     assert max(right - left, bottom - top) == pytest.approx(1.0, abs=0.002)
-    assert only(plan(ask(place={"fill": 0.5}), panel)).prepare.fill == pytest.approx(0.5, abs=0.01)
+    assert only(plan(ask(place={"fill": 0.5}), panel)).prepare.fill == 1, "a default fill shrinks no whole picture"
+    told = ask(product="whole", place={"fill": 0.5})
+    assert only(plan(told, panel)).prepare.fill == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_move_that_would_cut_the_product_is_flown_less_far_and_said() -> None:
     shot = plan(ask(motion={"move": "pan", "amount": 0.6}, place={"fill": 1, "safe": 0}))
     assert only(shot).animate.amount < 0.6
-    assert any("would cut the product" in note for note in shot.notes)
+    assert any("would take the product to the edge" in note for note in shot.notes)
 
 
 @pytest.mark.parametrize(
