@@ -191,4 +191,4 @@ def watch() -> Scene:
         gloss = np.where(leather, 0.30, np.where(face, 0.45, 0.90)).astype(np.float32)
         return Surface(albedo, gloss, (~leather & ~face).astype(np.float32))
 
-    return Scene(distance, surface, Camera(aim=middle, width=2.02, above=4), 1.15)
+    return Scene(distance, surface, Camera(aim=middle, width=2.5, above=4), 1.15)

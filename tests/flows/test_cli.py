@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from flows.cli import command
-from tests.workroom import Workroom, index_of
+from tests.workroom import Workroom, flip_a_byte, index_of
 
 FULL = {"deliver": ["web_1080p"], "upscale": {"still": False}}
 """Real presets, real sizes: what ships, not what tests add."""
@@ -64,6 +64,13 @@ def test_a_manifest_goes_in_and_catalogued_clips_come_out(home: Workroom, prefec
     status, printed, _ = tell(capsys, "run", manifest)
     assert status == 0
     assert "0 stages ran" in printed, printed
+
+    whole = (out / "cup_web_1080p.mp4").read_bytes()
+    flip_a_byte(out / "cup_web_1080p.mp4")  # a link to the stored file
+    status, printed, _ = tell(capsys, "run", manifest)
+    assert status == 0
+    assert "damaged cup, web_1080p" in printed, printed
+    assert (out / "cup_web_1080p.mp4").read_bytes() == whole
 
     copy = home.folder / "sent by mail.mp4"
     copy.write_bytes((out / "mug_web_1080p.mp4").read_bytes())
