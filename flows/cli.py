@@ -23,8 +23,19 @@ from flows.lineage_tree import lineage_tree
 from flows.listener import listener
 from flows.live import TerminalListener
 from flows.request import Request
-from flows.settings import Settings, is_gone
-from flows.terminal import out, plan_as_dict, print_outcome, print_plan, print_problems, print_runs, print_status, said
+from flows.settings import Settings
+from flows.terminal import (
+    counted,
+    out,
+    plan_as_dict,
+    print_outcome,
+    print_plan,
+    print_problems,
+    print_runs,
+    print_status,
+    said,
+)
+from flows.worker_name import is_gone, worker_name
 from flows.workshop import workshop
 from manifests.errors import InputError, ManifestError, Problem
 from manifests.schema import json_schema
@@ -169,12 +180,13 @@ def cancel(run_id: RUN = "", as_json: JSON = False) -> int:
     with workshop(settings) as tools:
         found = _run_id(tools.catalog, run_id)
         tools.catalog.reclaim_dead(found, is_gone)
-        cancelled = tools.catalog.cancel_run(found, settings.worker_name)
+        cancelled = tools.catalog.cancel_run(found, worker_name())
         state = tools.catalog.finish_run(found)
     if as_json:
         _print_json({"run": found, "state": state, "cancelled_shots": cancelled})
     else:
-        said(f"run {found} is {state}: {cancelled} waiting shots will not be made; `dailies resume {found}` goes on")
+        waiting = counted(cancelled, "waiting shot") + " will not be made, those in work stop within seconds"
+        said(f"run {found} is {state}: {waiting}; `dailies resume {found}` goes on")
     return 0
 
 
@@ -223,7 +235,7 @@ def export(
     if as_json:
         _print_json({"run": chosen, "folder": made.folder, "files": list(made.files.values()), "index": made.index_csv})
     else:
-        said(f"{len(made.files)} deliveries of run {chosen} are in {made.folder}")
+        said(f"{made.folder} has {counted(len(made.files), 'delivery', 'deliveries')} of run {chosen}")
     return 0
 
 

@@ -10,6 +10,7 @@ from types import FrameType
 
 from catalog.catalog import Catalog
 from flows.settings import Settings
+from flows.worker_name import worker_name
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def cancelled_by_signals(settings: Settings, run_id: Callable[[], str], told: Ca
 
     def cancel() -> None:
         with Catalog.open(settings.catalog_url, settings.store) as catalog:
-            catalog.cancel_run(run_id(), settings.worker_name)
+            catalog.cancel_run(run_id(), worker_name())
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal asked

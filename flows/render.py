@@ -16,6 +16,7 @@ from catalog.catalog import Catalog
 from catalog.claims import Claim
 from catalog.queries import run_state, shots_of
 from flows.settings import Settings
+from flows.worker_name import worker_name
 from flows.workshop import workshop
 from tasks.line import Line
 
@@ -33,7 +34,7 @@ def render(run_id: str, batch_id: str, shot_ids: list[str]) -> None:
     stop = threading.Event()
     with workshop(settings, stop.is_set) as tools:
         catalog = tools.catalog
-        claims = catalog.claim(batch_id, shot_ids, settings.worker_name, settings.lease_seconds)
+        claims = catalog.claim(batch_id, shot_ids, worker_name(), settings.lease_seconds)
         catalog.set_batch_state(batch_id, "running", flow_run_id=flow_run.id or None)
         held = {claim.shot_id for claim in claims}
         line = Line(tools, claims, [row for row in shots_of(catalog, run_id, ["claimed"]) if row.id in held])

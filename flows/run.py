@@ -14,7 +14,8 @@ from catalog.queries import DeliveryRow, RunStatus, deliveries_of, remade_from_d
 from flows.listener import listener
 from flows.render import render
 from flows.request import Request
-from flows.settings import Settings, is_gone
+from flows.settings import Settings
+from flows.worker_name import is_gone
 from flows.workshop import workshop
 from manifests.errors import InputError, Problem
 from tasks.out_folder import OutFolder, write_out_folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -59,25 +58,3 @@ class Settings(BaseSettings):
     def prefect_home(self) -> Path:
         """Prefect's own database and profiles, apart from any other Prefect on this machine."""
         return self.home / "prefect"
-
-    @property
-    def worker_name(self) -> str:
-        """Who claims the shots: this host and process."""
-        return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def is_gone(worker: str) -> bool:
-    """Whether a worker (`worker_name`) was a process of this machine that is no more.
-
-    Of other machines only their leases can tell.
-    """
-    host, _, pid = worker.rpartition(":")
-    if host != socket.gethostname():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # it lives, under another user
-        return False
-    return False

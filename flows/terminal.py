@@ -146,7 +146,8 @@ def print_outcome(outcome: Any, settings: Settings, seconds: float) -> None:
     """The end of a run: its deliveries, what was made and what stood, and where everything is."""
     status: RunStatus = outcome.status
     table = Table(Column("delivery", overflow="fold"), "size", "seconds", "MB", "", box=SIMPLE_HEAD)
-    for row in outcome.rows[:SHOWN]:
+    order = {delivery: place for place, delivery in enumerate(outcome.out.files)}
+    for row in sorted(outcome.rows, key=lambda row: order[row.delivery.id])[:SHOWN]:
         file = outcome.out.files[row.delivery.id]
         table.add_row(
             escape(str(file.relative_to(outcome.out.folder))),
@@ -167,6 +168,9 @@ def print_outcome(outcome: Any, settings: Settings, seconds: float) -> None:
     spent = sum(total.seconds for total in status.stages)
     told = f"{duration(seconds)} in all, {duration(spent)} of it in stages"
     out.print(f"[bold]{status.run.id}[/bold]: {_states(status.run.shots)}; {stages}; {told}", soft_wrap=True)
+    if held := status.run.shots.get("claimed", 0):
+        who = counted(held, "shot is", "shots are")
+        out.print(f"{who} still held by another process; `dailies resume` takes them once it has ended")
     if status.run.state == "cancelled":
         out.print(f"it was stopped; `dailies resume {status.run.id}` goes on with it", soft_wrap=True)
     places = [("out folder", outcome.out.folder), ("index", outcome.out.index_csv)]
@@ -189,16 +193,15 @@ def print_status(status: RunStatus) -> None:
     for one in status.running:
         out.print(f"  {one.stage} by {one.engine} on {escape(one.host)}: {one.progress:.0%}")
     print_failures(status)
-    out.print(f"{status.deliveries} deliveries, out folder {escape(run.out_folder)}", soft_wrap=True)
+    made = counted(status.deliveries, "delivery", "deliveries")
+    out.print(f"{made}, out folder {escape(run.out_folder)}", soft_wrap=True)
 
 
 def print_failures(status: RunStatus) -> None:
     """Failures by code, with one example each."""
     for failure in status.failures:
-        out.print(
-            f"[red]{failure.state}[/red] {failure.code} ({len(failure.shots)} shots): {escape(failure.example)}",
-            soft_wrap=True,
-        )
+        who = f"[red]{failure.state}[/red] {failure.code} ({counted(len(failure.shots), 'shot')})"
+        out.print(f"{who}: {escape(failure.example)}", soft_wrap=True)
 
 
 def print_runs(runs: Sequence[RunRow]) -> None:
@@ -220,6 +223,11 @@ def print_runs(runs: Sequence[RunRow]) -> None:
         )
     if table.row_count:
         out.print(table)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 shot`, `2 shots`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -20,7 +20,6 @@ from typing import Any
 from catalog.catalog import Catalog
 from catalog.queries import DeliveryRow, ShotRow
 from tasks.contact_sheet import Entry, contact_sheets
-from tasks.planner.plan import ShotPlan
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet run a cell as a formula."""
@@ -55,11 +54,9 @@ def write_out_folder(
     """
     folder.mkdir(parents=True, exist_ok=True)
     names = {
-        (shot.id, one.preset): one.name
+        shot.id: {one["preset"]: one["name"] for shared in shot.plan["renditions"] for one in shared["deliveries"]}
         for shot in shots
-        if shot.plan
-        for shared in ShotPlan.model_validate(shot.plan).renditions
-        for one in shared.deliveries
+        if shot.plan  # read as it lies there: ten thousand plans need no validation to be listed
     }
     files: dict[str, Path] = {}
     entries: list[Entry] = []
@@ -70,9 +67,10 @@ def write_out_folder(
     done = 0
     for shot in shots:
         rows += [_index_row(shot, None, "", "")] if shot.id not in by_shot else []
-        for row in by_shot.get(shot.id, ()):
+        asked = names.get(shot.id, {})
+        for row in sorted(by_shot.get(shot.id, ()), key=lambda row: _place(asked, row.delivery.preset)):
             one = row.delivery
-            name = names.get((shot.id, one.preset), f"{one.id}{one.path.suffix}")
+            name = asked.get(one.preset, f"{one.id}{one.path.suffix}")
             poster = str(Path(name).with_suffix(".jpg"))
             put(one.path, folder / name, copy=copy)
             if one.poster_path is not None:
@@ -80,7 +78,7 @@ def write_out_folder(
             catalog.place(shot.id, one.id, folder / name)
             files[one.id] = folder / name
             rows.append(_index_row(shot, row, name, poster if one.poster_path else ""))
-            detail = f"{row.width}x{row.height}  {row.seconds:.3g} s  {one.preset}"
+            detail = f"{row.width}x{row.height} · {row.seconds:.3g} s · {one.preset}"
             entries.append(Entry(folder / name, Path(name).stem, detail))
             done += 1
             progress(done, len(deliveries))
@@ -113,6 +111,11 @@ def harmless(value: object) -> object:
     if isinstance(value, str) and value.strip()[:1] in FORMULA and value.strip():
         return f"'{value}"
     return value
+
+
+def _place(asked: Mapping[str, str], preset: str) -> int:
+    """Where in the order of the ask a preset stands."""
+    return list(asked).index(preset) if preset in asked else len(asked)
 
 
 def _linked(source: Path, target: Path) -> bool:
