@@ -85,8 +85,8 @@ def trace(catalog: Ledger, what: str) -> Lineage:
 def _identify(catalog: Ledger, what: str) -> tuple[Kind, str]:
     path = Path(what)
     if not path.is_file():
-        if path.suffix or len(path.parts) > 1:
-            raise NotFound(f"there is no file '{what}'; give a file, a digest, or an id")
+        if len(path.parts) > 1 or path.suffix[1:].isalpha():
+            raise NotFound(f"there is no file '{what}'; give a file, a digest or an id")
         return resolve(catalog, what)
     sha256 = hash_file(path)
     with catalog.database.read() as connection:

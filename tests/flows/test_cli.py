@@ -19,6 +19,12 @@ FULL = {"deliver": ["web_1080p"], "upscale": {"still": False}}
 Said = pytest.CaptureFixture[str]
 
 
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is not measured before its first plan, which takes seconds."""
+    monkeypatch.setattr("flows.doctor.measure", lambda *_: {})
+
+
 def tell(said: Said, *arguments: str) -> tuple[int, str, str]:
     """Run one command line: (exit status, what it printed, what it complained)."""
     said.readouterr()
@@ -35,6 +41,7 @@ def told(said: Said, *arguments: str) -> tuple[int, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unmeasured")
 def test_a_manifest_goes_in_and_catalogued_clips_come_out(home: Workroom, prefect_server: str, capsys: Said) -> None:
     """The main road with the commands people type: run, again, trace, status, plan, export."""
     home.picture("a.png", 1)
@@ -99,10 +106,11 @@ def test_a_manifest_goes_in_and_catalogued_clips_come_out(home: Workroom, prefec
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small", "unmeasured")
 def test_bad_pictures_among_good_ones_exit_with_one(home: Workroom, prefect_server: str, capsys: Said) -> None:
     home.picture("a.png")
     (home.folder / "b.png").write_bytes((home.folder / "a.png").read_bytes()[:200])
-    manifest = str(home.manifest([{"id": name, "source": f"{name}.png"} for name in "ab"], defaults=FULL))
+    manifest = str(home.manifest([{"id": name, "source": f"{name}.png"} for name in "ab"]))
     status, printed, _ = tell(capsys, "run", manifest)
     assert status == 1
     assert "1 done, 1 quarantined" in printed, printed
@@ -114,6 +122,7 @@ def test_bad_pictures_among_good_ones_exit_with_one(home: Workroom, prefect_serv
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small")
 def test_panels_are_animated_by_a_flow_of_their_own(home: Workroom, prefect_server: str, capsys: Said) -> None:
     home.picture("panel.png", size=(640, 360))
     row = {
@@ -124,7 +133,7 @@ def test_panels_are_animated_by_a_flow_of_their_own(home: Workroom, prefect_serv
         "dialogue": "Not tonight.",
         "motion": {"move": "pan"},
     }
-    manifest = home.manifest([row], kind="storyboard", defaults=FULL)
+    manifest = home.manifest([row], kind="storyboard")
     status, outcome = told(capsys, "run", str(manifest))
     assert status == 0
     assert outcome["status"]["run"]["kind"] == "storyboard"
@@ -191,18 +200,18 @@ def test_a_plan_tells_stages_reasons_and_costs_and_makes_nothing(home: Workroom,
     assert plan["shots"][0]["renditions"][0]["animate"]["frames"] == 120
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_money_is_time_at_the_price_that_is_set(home: Workroom, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     home.picture("a.png")
-    monkeypatch.setattr("flows.doctor.measure", lambda *_: {})
     monkeypatch.setenv("DAILIES_PRICE_CPU_HOUR", "0.36")
     _, plan = told(capsys, "plan", str(home.manifest([{"id": "a", "source": "a.png"}], defaults=FULL)))
     assert plan["money"] == pytest.approx(plan["seconds"] / 10_000)
     assert {stage["from"] for stage in plan["stages"]} == {"shipped"}
 
 
-def test_a_sample_is_planned_alone(home: Workroom, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("unmeasured")
+def test_a_sample_is_planned_alone(home: Workroom, capsys: Said) -> None:
     home.picture("a.png")
-    monkeypatch.setattr("flows.doctor.measure", lambda *_: {})
     manifest = home.manifest([{"id": f"r{n}", "source": "a.png", "seed": n} for n in range(9)], defaults=FULL)
     _, plan = told(capsys, "plan", str(manifest), "--sample", "3")
     assert [shot["item"] for shot in plan["shots"]] == ["r0", "r4", "r8"]

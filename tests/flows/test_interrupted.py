@@ -40,7 +40,7 @@ def whole(home: Workroom, shots: int) -> None:
     assert len(encoded) == shots, "a finished encode was done again"
 
 
-@pytest.mark.parametrize("point", ["execution.begun:2", "publish.renamed:2", "publish.done:2", "delivery.done:1"])
+@pytest.mark.parametrize("point", ["execution.begun:2", "publish.renamed:2", "delivery.done:1"])
 def test_a_run_killed_anywhere_is_finished_by_a_resume(home: Workroom, dailies: Start, point: str) -> None:
     manifest = manifest_of(home, 2)
     killed = dailies("run", str(manifest), DAILIES_FAILPOINT=point)
