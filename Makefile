@@ -12,6 +12,7 @@ DEMO_HOME ?= $(CURDIR)/out/demo-home
 demo: .venv/.base | libraries
 	DAILIES_HOME=$(DEMO_HOME) $(BIN)/dailies run manifests/examples/products.yaml --out out/products
 	DAILIES_HOME=$(DEMO_HOME) $(BIN)/dailies run manifests/examples/storyboard.yaml --out out/storyboard
+	@echo "\nlook around:  export DAILIES_HOME=$(DEMO_HOME)  then  $(BIN)/dailies trace out/products/watch_web_1080p.mp4"
 
 test: .venv/.test | libraries
 	$(BIN)/python -m pytest $(ARGS)

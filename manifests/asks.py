@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from manifests.ask import BUILT_IN, Ask, Part
 from manifests.errors import Problem
 from manifests.faults import Path, Place, nearest, problems_of, shortened
-from manifests.keys import ask_schema
+from manifests.keys import ask_schema, row_schema
 from manifests.layers import Layer, Values, overlaid, place_of
 from manifests.marked import Marked
 from manifests.variants import combinations, variable, variables
@@ -62,7 +62,7 @@ class Asks:
         try:
             ask = Ask.model_validate(values)
         except ValidationError as error:
-            self.problems.extend(problems_of(error, values, ask_schema(), place))
+            self.problems.extend(problems_of(error, values, row_schema(), place))
             return None
         # Ten thousand rows say the same few things: equal parts are kept once.
         parts = {name: self._shared.setdefault(part, part) for name in _PARTS if (part := getattr(ask, name))}

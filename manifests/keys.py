@@ -23,6 +23,13 @@ def ask_schema() -> Schema:
 
 
 @functools.cache
+def row_schema() -> Schema:
+    """`ask_schema` with the keys that only a row has, so that a slip in one of them is recognised."""
+    schema = ask_schema()
+    return {**schema, "properties": {**schema["properties"], **{key: {} for key in ROW_KEYS}}}
+
+
+@functools.cache
 def ask_keys() -> Mapping[str, frozenset[str]]:
     """Every dotted key of an ask (`motion.amount`) with the JSON types it takes; parts (`motion`) are not among them,
     except `source`, which plain text may fill.
