@@ -20,7 +20,7 @@ from catalog.executions import Made
 from catalog.queries import ShotRow, run
 from manifests.ask import Ask
 from manifests.errors import InputError
-from tasks.deliver import Job, deliver_rendition
+from tasks.deliver import Job, Refused, deliver_rendition
 from tasks.errors import decide
 from tasks.execute import intact
 from tasks.planner.plan import DeliveryPlan, RenditionPlan, ShotPlan
@@ -114,10 +114,17 @@ class Line:
                 work.stored[rendition.name] = generate_shot(self._tools, work.claim, rendition, still)
 
     def _deliver(self, work: _Work) -> None:
+        """All renditions, also after one whose file was refused."""
+        refused: list[Refused] = []
         for rendition in work.renditions:
             name = rendition.name
             wanted, still, stored = work.wanted[name], work.stills[name], work.stored.get(name)
-            deliver_rendition(self._tools, Job(work.claim, rendition, wanted, still, stored, work.plan.refresh))
+            try:
+                deliver_rendition(self._tools, Job(work.claim, rendition, wanted, still, stored, work.plan.refresh))
+            except Refused as fault:
+                refused.append(fault)
+        if refused:
+            raise refused[0]
 
     def _missing(self, work: _Work) -> dict[str, list[DeliveryPlan]]:
         """What is to be made, by rendition; deliveries that stand, and whose bytes do, are served as they are."""

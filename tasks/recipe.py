@@ -174,6 +174,8 @@ class InspectRecipe(Recipe):
     min_bitrate: int
     moving: bool
     """The shot is meant to move: frozen frames are a fault."""
+    rest_seconds: float
+    """How long it is meant to rest at its end all the same."""
     black: bool
     """The still itself is nearly black or flat: black and flat frames are no fault."""
 

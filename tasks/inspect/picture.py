@@ -97,26 +97,31 @@ class PictureMeter:
             "look at the master; another seed or the camera engine may do better",
         )
         if recipe.moving:
-            yield from self._frozen(Fraction(recipe.rate))
+            yield from self._frozen(Fraction(recipe.rate), recipe.rest_seconds)
 
     def _flicker(self) -> float:
-        """Largest departure of one frame's mean luma from its neighbours'."""
+        """Largest departure of one frame's mean luma from both its neighbours'; a step that stays is none."""
         means = np.array(self._means)
         if means.size < 3:
             return 0.0
-        return float(np.abs(means[1:-1] - (means[:-2] + means[2:]) / 2).max())
+        before, after = means[1:-1] - means[:-2], means[1:-1] - means[2:]
+        alone = np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0.0)
+        return float(alone.max())
 
-    def _frozen(self, rate: Fraction) -> Iterator[tuple[Measurement, Fault | None]]:
-        """A move may rest where it eases in and out, and pause where it turns; in proportion to its length."""
-        seconds = float(len(self._means) / rate)
+    def _frozen(self, rate: Fraction, rest_seconds: float) -> Iterator[tuple[Measurement, Fault | None]]:
+        """A move may rest where it eases in and out, and pause where it turns; in proportion to its length.
+
+        Beyond that the picture rests `rest_seconds` at its end on purpose.
+        """
+        seconds = float(len(self._means) / rate) - rest_seconds
         runs = self._still_runs
         inner, ends = max(runs[1:-1], default=0), max(runs[0], runs[-1])
         remedy = "render the shot again; if it is meant to stand, say move: hold"
-        for name, run, least, share in (
-            ("frozen_inner_seconds", inner, 0.5, 0.15),
-            ("frozen_end_seconds", ends, 0.5, 0.25),
+        for name, run, share, meant in (
+            ("frozen_inner_seconds", inner, 0.15, 0.0),
+            ("frozen_end_seconds", ends, 0.25, rest_seconds),
         ):
-            found, limit = float(run / rate), max(least, share * seconds)
+            found, limit = float(run / rate), max(0.5, share * seconds) + meant
             measured = Measurement(name, found, limit, found <= limit)
             yield _finding(measured, "FROZEN_FRAMES", f"{found:.2f} s standing still", f"at most {limit:.2f} s", remedy)
         moved = Measurement("moved_levels", self._moved, _MOVED, self._moved >= _MOVED)

@@ -63,7 +63,7 @@ def _recipes(
     preset: Preset, size: tuple[int, int], timing: Timing, sound: str, effort: Effort, moving: bool, dark: bool
 ) -> tuple[EncodeRecipe, InspectRecipe]:
     encode = encode_recipe(preset, size, timing, sound=sound, effort=effort)
-    return encode, inspect_recipe(encode, preset, moving=moving, dark=dark)
+    return encode, inspect_recipe(encode, preset, timing, moving=moving, dark=dark)
 
 
 def encode_recipe(preset: Preset, size: tuple[int, int], timing: Timing, *, sound: str, effort: Effort) -> EncodeRecipe:
@@ -95,7 +95,7 @@ def encode_recipe(preset: Preset, size: tuple[int, int], timing: Timing, *, soun
     )
 
 
-def inspect_recipe(encode: EncodeRecipe, preset: Preset, *, moving: bool, dark: bool) -> InspectRecipe:
+def inspect_recipe(encode: EncodeRecipe, preset: Preset, timing: Timing, *, moving: bool, dark: bool) -> InspectRecipe:
     """What the file must turn out to be: the recipe's own facts and the preset's limits.
 
     A whole number of frames can miss a length by less than one of them, so the length limits have that much slack.
@@ -116,5 +116,6 @@ def inspect_recipe(encode: EncodeRecipe, preset: Preset, *, moving: bool, dark: 
         max_bytes=preset.max_bytes,
         min_bitrate=preset.min_bitrate,
         moving=moving,
+        rest_seconds=float((timing.frames - timing.cycle) / timing.rate) if timing.after == "rest" else 0.0,
         black=dark,
     )

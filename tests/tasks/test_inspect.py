@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from models.clip import Clip, Frame
 from tasks.encode import Output, encode, ffmpeg_path
 from tasks.inspect import Report, inspect
+from tasks.inspect.picture import PictureMeter
 from tasks.recipe import EncodeRecipe, InspectRecipe
 
 FFMPEG = ffmpeg_path()
@@ -42,6 +43,7 @@ def wanted(clip: Clip = CLIP, **changes: Any) -> InspectRecipe:
         "max_bytes": 0,
         "min_bitrate": 0,
         "moving": True,
+        "rest_seconds": 0.0,
         "black": False,
     }
     return InspectRecipe(**{**values, **changes})
@@ -277,3 +279,27 @@ def find_all(data: bytes, what: bytes) -> Iterator[int]:
     while at >= 0:
         yield at
         at = data.find(what, at + 1)
+
+
+def test_a_step_in_brightness_is_no_flicker_and_a_flash_is() -> None:
+    def flicker(levels: list[int]) -> float:
+        meter = PictureMeter()
+        for level in levels:
+            meter.add(np.full((27, 48), level, np.uint8))
+        by_name = {measured.name: measured.value for measured, _ in meter.findings(wanted(black=True))}
+        return by_name["flicker_levels"]
+
+    assert flicker([80] * 10 + [110] * 10) == 0
+    assert flicker([80] * 10 + [110] + [80] * 10) == 30
+
+
+def test_a_picture_may_rest_as_long_as_it_is_meant_to() -> None:
+    def faults(rest_seconds: float) -> list[str]:
+        meter = PictureMeter()
+        for frame in range(100):
+            meter.add(np.roll(np.tile(np.arange(0, 240, 5, dtype=np.uint8), (27, 1)), min(frame, 40), axis=1))
+        found = meter.findings(wanted(rate="25", rest_seconds=rest_seconds))
+        return [fault.code for _, fault in found if fault is not None]
+
+    assert faults(0.0) == ["FROZEN_FRAMES"]
+    assert faults(2.4) == []
