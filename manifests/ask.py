@@ -96,7 +96,10 @@ class Place(Part):
     """Where the product stands in the frame, at the camera's nearest moment."""
 
     fill: float = Field(
-        default=0.8, ge=0.1, le=1, description="Share of the free frame the product takes on its tighter axis."
+        default=0.8,
+        ge=0.1,
+        le=1,
+        description="Share of the frame the product takes on its tighter axis, as far as the safe margins let it.",
     )
     anchor: Anchor | Point = Field(
         default="center", description="Where the product's centre goes: a name or [right, down]."
