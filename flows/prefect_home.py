@@ -102,8 +102,10 @@ def no_heartbeats() -> Iterator[None]:
     The catalog's leases are what tells a dead worker; Prefect's heartbeat would only tell it twice. That its last
     events leave while the process ends is no warning either.
     """
-    logging.getLogger("prefect.EventsWorker").setLevel(logging.ERROR)
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        yield
+    try:
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            yield
+    finally:  # not before: the first flow run sets Prefect's logging up
+        logging.getLogger("prefect.EventsWorker").setLevel(logging.ERROR)
