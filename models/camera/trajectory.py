@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -98,10 +99,16 @@ def _across(move: Move, along: Floats, bow: Floats) -> tuple[Floats, Floats]:
 
 def _drift(move: Move, t: Floats, seconds: float) -> Trajectory:
     """A hand-held camera: a few slow tones per axis, drawn from the seed alone; a loop rounds them to whole cycles."""
-    draw = random.Random(move.seed)  # its random() is specified to stay the same across Python versions
-    dx, dy, zoom, roll = (_sway(draw, t, seconds, loop=move.loop) for _ in range(4))
+    dx, dy, zoom, roll = _sways(move.seed, t.tobytes(), seconds, move.loop)
     w = 1.0 + (zoom - zoom.min()) * move.amount * DRIFT_ZOOM / 2.0
     return Trajectory(dx * move.amount / 2.0, dy * move.amount / 2.0, w, roll * move.amount * DRIFT_ROLL)
+
+
+@lru_cache(maxsize=64)
+def _sways(seed: int, t: bytes, seconds: float, loop: bool) -> tuple[Floats, ...]:
+    """The four tones of a seed at times `t` (float64): the same for every frame shape and amount."""
+    draw = random.Random(seed)  # its random() is specified to stay the same across Python versions
+    return tuple(_sway(draw, np.frombuffer(t), seconds, loop=loop) for _ in range(4))
 
 
 def _sway(draw: random.Random, t: Floats, seconds: float, *, loop: bool) -> Floats:
