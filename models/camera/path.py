@@ -15,6 +15,8 @@ from models.clip import Clip
 
 ROUNDING = 1e-9
 """A subject that touches a view's edge is in it; shares of home."""
+TOUCHING = 1e-5
+"""Room this small is none: a fiftieth of a pixel in 1080p."""
 
 
 class Box(NamedTuple):
@@ -140,6 +142,8 @@ def path(move: Move, clip: Clip, *, subject: Box | None = None) -> Path:
         flown = _fly(move, clip, tried)
         found = _margin(flown, subject)
         if found >= -ROUNDING:
+            if found < TOUCHING:
+                return flown
             best, low, room, over = flown, tried, max(found, 0.0), over / 2.0
         else:
             high, over, room = tried, found, room / 2.0
