@@ -18,7 +18,7 @@ from catalog.queries import deliveries_of, latest_run, list_runs, resolve, run_s
 from catalog.trace import trace as trace_lineage
 from flows import doctor as doctoring
 from flows import prefect_home
-from flows.interrupt import cancelled_by_signals
+from flows.interrupt import cancelled_by_interrupt
 from flows.lineage_tree import lineage_tree
 from flows.listener import listener
 from flows.live import TerminalListener
@@ -269,7 +269,7 @@ def _work(kind: str, as_json: bool, **parameters: Any) -> int:
     with TerminalListener(settings, quiet=as_json) as told, prefect_home.no_heartbeats():
         told.waiting("starting Prefect", ready)
         listener.set(told)
-        with cancelled_by_signals(settings, lambda: told.run_id, told.say):
+        with cancelled_by_interrupt(settings, lambda: told.run_id, told.say):
             outcome: Any = flow(triggered_by="cli", **parameters)
     if as_json:
         _print_json(outcome)

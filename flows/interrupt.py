@@ -14,10 +14,13 @@ from flows.worker_name import worker_name
 
 
 @contextmanager
-def cancelled_by_signals(settings: Settings, run_id: Callable[[], str], told: Callable[[str], None]) -> Iterator[None]:
-    """Within, the first SIGINT or SIGTERM cancels the run that `run_id` names, and the flow ends by itself in seconds.
+def cancelled_by_interrupt(
+    settings: Settings, run_id: Callable[[], str], told: Callable[[str], None]
+) -> Iterator[None]:
+    """Within, the first SIGINT cancels the run that `run_id` names, and the flow ends by itself in seconds.
 
     A second one, or one before there is a run (`run_id` gives ""), raises KeyboardInterrupt. Only for the main thread.
+    SIGTERM is left to Prefect, which sets a handler of its own for it.
     """
     asked = False
 
@@ -34,9 +37,8 @@ def cancelled_by_signals(settings: Settings, run_id: Callable[[], str], told: Ca
         # A handler runs between two instructions of whatever holds the catalog's locks just now.
         threading.Thread(target=cancel, name="cancel").start()
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = signal.signal(signal.SIGINT, on_signal)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, before)

@@ -81,6 +81,22 @@ def test_a_cancelled_run_stops_and_a_resume_completes_it(home: Workroom, dailies
     whole(home, shots)
 
 
+def test_ctrl_c_gives_the_shots_back_and_a_resume_completes_them(home: Workroom, dailies: Start) -> None:
+    shots = 12
+    running = dailies("run", str(manifest_of(home, shots)))
+    run_id = _when_delivered(home, running, 1)
+    running.send_signal(signal.SIGINT)
+    said, _ = running.communicate(timeout=ENOUGH)
+    assert running.returncode == 1, said
+    with home.tools() as tools:
+        status = run_status(tools.catalog, run_id)
+    states = dict(status.run.shots)
+    assert status.run.state == "cancelled", said
+    assert set(states) == {"done", "cancelled"} and sum(states.values()) == shots, states
+    assert command(["resume"]) == 0
+    whole(home, shots)
+
+
 def test_a_killed_run_takes_its_prefect_server_along(home: Workroom, dailies: Start) -> None:
     manifest = manifest_of(home, 1)
     own = {"PREFECT_API_URL": "", "PREFECT_HOME": str(home.settings.prefect_home)}
