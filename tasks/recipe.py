@@ -10,9 +10,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Point = tuple[float, float]
 Sides = tuple[float, float, float, float]
@@ -99,10 +99,64 @@ class CameraRecipe(Recipe):
     frames: int
 
 
+class AdapterRecipe(Recipe):
+    """A LoRA laid over a network's weights."""
+
+    name: str
+    """Its file in the weights folder's `adapters`, without `.safetensors`."""
+    scale: float
+
+
+class SvdRecipe(Recipe):
+    """Frames by Stable Video Diffusion (models/svd/settings.py says what each figure means).
+
+    The network draws a canvas; its middle, `width` x `height`, is the master. With `camera` the frames follow that
+    path over the still: it is laid over the whole canvas, at the recipe's `rate` and `frames`.
+    """
+
+    engine: Literal["svd"]
+    model: str
+    task: Literal["image", "inbetween", "loop", "long"]
+    window: int
+    camera: CameraRecipe | None
+    sigma_start: float
+    schedule: Literal["karras", "align-your-steps", "lcm"]
+    steps: int
+    guidance: tuple[float, float]
+    conditioning_fps: int
+    motion_bucket: int
+    noise_aug: float
+    seed: int
+    adapters: tuple[AdapterRecipe, ...]
+    dtype: Literal["fp32", "fp16", "bf16"]
+    """What is tried; a clip that is not finite is made once more in fp32, and `ran` says so."""
+    ladder: tuple[Literal["decode_25", "decode_8", "decode_4", "decode_2", "decode_1", "offload"], ...]
+    """The memory ladder that is allowed; the rung that ran is recorded, never hashed."""
+    canvas_width: int
+    canvas_height: int
+    width: int
+    height: int
+    rate: str
+    frames: int
+    fidelity: Literal["strict", "blend", "off"]
+    split_px: float
+    drift_px: float
+    """Path error beyond which the clip is refused and the camera engine makes the shot; 0: never."""
+    drift_ssim: float
+    """Masked SSIM against the product along its path below which it is refused; 0: never."""
+    drift_color: float
+    """Masked CIEDE2000 against the product along its path above which it is refused; 0: never."""
+
+
+AnimateRecipe = Annotated[CameraRecipe | SvdRecipe, Field(discriminator="engine")]
+
+
 class UpscaleRecipe(Recipe):
     """Real-ESRGAN over one still or over every frame."""
 
     engine: Literal["realesrgan"]
+    runtime: Literal["ncnn", "torch"]
+    """What runs the network: the ncnn binding (any CPU, Vulkan), or torch (CUDA)."""
     model: str
     scale: int
     tile: int
@@ -115,6 +169,8 @@ class InterpolateRecipe(Recipe):
     """From one rate to another; `frames_out` = floor((frames_in - 1) * rate_out / rate_in) + 1, loops wrap."""
 
     engine: Literal["rife", "flow"]
+    runtime: Literal["ncnn", "torch", "opencv"]
+    """What runs it; optical flow is OpenCV's."""
     rate_in: str
     rate_out: str
     frames_in: int

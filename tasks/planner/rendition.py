@@ -125,6 +125,7 @@ def _interpolate(subject: Subject, made_at: Timing, share: Share, why: dict[str,
     why["interpolate"] = f"{float(made_at.rate):.5g} to {float(share.timing.rate):.5g} fps by {engine}{reason}"
     return InterpolateRecipe(
         engine=engine,
+        runtime="ncnn" if engine == "rife" else "opencv",
         rate_in=str(made_at.rate),
         rate_out=str(share.timing.rate),
         frames_in=made_at.frames,

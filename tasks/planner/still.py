@@ -107,6 +107,7 @@ def _upscale_recipe(model: str, of: Literal["still", "frames"], page: int, max_p
     weights = realesrgan.models()[model]
     return UpscaleRecipe(
         engine="realesrgan",
+        runtime="ncnn",
         model=model,
         scale=weights.scale,
         tile=weights.tile,

@@ -130,6 +130,7 @@ def _animate_layers(folder: Path) -> Iterable[np.ndarray]:
 def _upscale(folder: Path) -> list[np.ndarray]:
     recipe = UpscaleRecipe(
         engine="realesrgan",
+        runtime="ncnn",
         model="realesr-animevideov3-x2",
         scale=2,
         tile=realesrgan.models()["realesr-animevideov3-x2"].tile,
@@ -151,7 +152,15 @@ def _moving(frames: int) -> tuple[Clip, list[np.ndarray]]:
 
 def _interpolate(folder: Path) -> Iterable[np.ndarray]:
     recipe = InterpolateRecipe(
-        engine="flow", rate_in="30", rate_out="75", frames_in=4, frames_out=8, loop=False, width=320, height=180
+        engine="flow",
+        runtime="opencv",
+        rate_in="30",
+        rate_out="75",
+        frames_in=4,
+        frames_out=8,
+        loop=False,
+        width=320,
+        height=180,
     )
     clip, frames = _moving(4)
     with ExitStack() as engines:

@@ -25,6 +25,7 @@ def recipe(model: str, of: str) -> UpscaleRecipe:
     return UpscaleRecipe.model_validate(
         {
             "engine": "realesrgan",
+            "runtime": "ncnn",
             "model": model,
             "scale": weights.scale,
             "tile": weights.tile,

@@ -1,0 +1,127 @@
+"""A checkpoint folder in diffusers' layout, read without torch: what it is, how large, and its files' digests."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from pathlib import Path
+from typing import Any, Literal
+
+from models.errors import EngineMissing
+from models.ncnn import sha256
+
+Network = Literal["unet", "vae", "image_encoder"]
+NETWORKS: tuple[Network, ...] = ("unet", "vae", "image_encoder")
+_FILES: Mapping[Network, tuple[str, ...]] = {
+    "unet": ("diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.safetensors"),
+    "vae": ("diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.safetensors"),
+    "image_encoder": ("model.fp16.safetensors", "model.safetensors"),
+}
+_LICENCES = ("LICENSE.md", "LICENSE", "LICENSE.txt")
+_CONFIGS = (
+    "model_index.json",
+    "unet/config.json",
+    "vae/config.json",
+    "image_encoder/config.json",
+    "scheduler/scheduler_config.json",
+    "feature_extractor/preprocessor_config.json",
+)
+LOCKED = ("svd-xt-1.1",)
+"""Fine-tuned at one setting only: fps 6 and motion bucket 127."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One Stable Video Diffusion checkpoint. `name` is its folder's (`svd-xt`); nothing of it is loaded."""
+
+    name: str
+    folder: Path
+    frames: int
+    """Frames the network makes at once."""
+    parameters: Mapping[Network, int]
+
+    @property
+    def locked(self) -> bool:
+        """True where conditioning fps and motion bucket must stay at 6 and 127."""
+        return self.name in LOCKED
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Name as it is catalogued (`svd-xt/unet`) -> weights file."""
+        return {f"{self.name}/{network}": _weights(self.folder, network) for network in NETWORKS}
+
+    @property
+    def licence(self) -> Path | None:
+        """The licence text that lies with the weights."""
+        return next((self.folder / name for name in _LICENCES if (self.folder / name).is_file()), None)
+
+    def config(self, network: Network) -> dict[str, Any]:
+        """The network's own configuration."""
+        return json.loads((self.folder / network / "config.json").read_text(encoding="utf-8"))
+
+    def digests(self) -> dict[str, str]:
+        """Name -> SHA-256 of every weights file; read once while the files stay as they are."""
+        return {name: sha256(path) for name, path in self.files.items()}
+
+
+def available(weights_dir: Path) -> dict[str, Checkpoint]:
+    """The whole checkpoints in `weights_dir`, by name. A folder that lacks a file is left out; `require` says which."""
+    if not weights_dir.is_dir():
+        return {}
+    folders = sorted(path.parent for path in weights_dir.glob("*/model_index.json"))
+    return {folder.name: _read(folder) for folder in folders if _is_ours(folder) and not _absent(folder)}
+
+
+def require(weights_dir: Path, name: str) -> Checkpoint:
+    """The checkpoint `name`, or EngineMissing that says what is not there. Only safetensors are read."""
+    folder = weights_dir / name
+    absent = _absent(folder)
+    if absent:
+        pickled = [path.name for path in folder.rglob("*.bin")]
+        raise EngineMissing(
+            f"svd: {name} is not whole in {folder}: no {', '.join(absent)}"
+            + (f" (pickled files such as {pickled[0]} are never loaded)" if pickled else ""),
+            remedy=f"dailies weights pull {name}, or engine: camera",
+            code="WEIGHTS_MISSING",
+        )
+    return _read(folder)
+
+
+def _is_ours(folder: Path) -> bool:
+    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    return index.get("_class_name") == "StableVideoDiffusionPipeline"
+
+
+def _absent(folder: Path) -> list[str]:
+    absent = [name for name in _CONFIGS if not (folder / name).is_file()]
+    for network, names in _FILES.items():
+        if not any((folder / network / name).is_file() for name in names):
+            absent.append(f"{network}/{names[-1]}")
+    return absent
+
+
+def _weights(folder: Path, network: Network) -> Path:
+    return next(path for name in _FILES[network] if (path := folder / network / name).is_file())
+
+
+def _read(folder: Path) -> Checkpoint:
+    config = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))
+    parameters = {network: _parameters(_weights(folder, network)) for network in NETWORKS}
+    return Checkpoint(folder.name, folder, int(config["num_frames"]), parameters)
+
+
+def _parameters(path: Path) -> int:
+    stat = path.stat()
+    return _counted(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _counted(path: Path, bytes_: int, modified_ns: int) -> int:
+    """Numbers in a safetensors file, from its header: 8 bytes of length (little-endian), then JSON."""
+    with path.open("rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
