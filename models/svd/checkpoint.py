@@ -42,7 +42,8 @@ class Checkpoint:
     folder: Path
     frames: int
     """Frames the network makes at once."""
-    parameters: Mapping[Network, int]
+    parameters: Mapping[str, int]
+    """Numbers in each network: `unet`, `vae`, `image_encoder`."""
 
     @property
     def locked(self) -> bool:
@@ -110,7 +111,7 @@ def _weights(folder: Path, network: Network) -> Path:
 
 def _read(folder: Path) -> Checkpoint:
     config = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))
-    parameters = {network: _parameters(_weights(folder, network)) for network in NETWORKS}
+    parameters: dict[str, int] = {network: _parameters(_weights(folder, network)) for network in NETWORKS}
     return Checkpoint(folder.name, folder, int(config["num_frames"]), parameters)
 
 
