@@ -9,13 +9,14 @@ from catalog.claims import ClaimLedger
 from catalog.database import Database
 from catalog.deliveries import DeliveryLedger
 from catalog.knowledge import KnowledgeLedger
+from catalog.licences import LicenceLedger
 from catalog.migrate import migrate
 from catalog.publication import PublicationLedger
 from catalog.runs import RunLedger
 from catalog.workers import WorkerLedger
 
 
-class Catalog(RunLedger, WorkerLedger, ClaimLedger, PublicationLedger, DeliveryLedger, KnowledgeLedger):
+class Catalog(RunLedger, WorkerLedger, ClaimLedger, PublicationLedger, DeliveryLedger, KnowledgeLedger, LicenceLedger):
     """What happened, and the files it left. Safe to use from many threads; open one per process."""
 
     @classmethod

@@ -114,10 +114,12 @@ class ExecutionLedger(Ledger):
         work: float | None = None,
         claim: Claim | None = None,
         host: str | None = None,
+        grant_id: str | None = None,
     ) -> str:
         """Write down that a stage starts; returns the execution's id. Raises StaleClaim if `claim` no longer holds.
 
-        `weights` maps file names to SHA-256. A streamed input names an execution that may still be running.
+        `weights` maps file names to SHA-256; `grant_id` is the acceptance of their licence that they are used under. A
+        streamed input names an execution that may still be running.
         """
         execution_id = new_id("x")
         with self.database.write() as connection:
@@ -134,6 +136,7 @@ class ExecutionLedger(Ledger):
                     engine=engine,
                     engine_versions=dict(engine_versions),
                     weights=dict(weights),
+                    grant_id=grant_id,
                     ran={},
                     host=host or platform.node(),
                     device=device,

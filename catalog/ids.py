@@ -8,8 +8,8 @@ from typing import Literal
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 
-Letter = Literal["r", "b", "x", "d", "w"]
-"""run, batch, execution, delivery, worker"""
+Letter = Literal["r", "b", "x", "d", "w", "g"]
+"""run, batch, execution, delivery, worker, grant"""
 
 
 def new_id(letter: Letter) -> str:

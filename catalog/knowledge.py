@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,13 +113,11 @@ class KnowledgeLedger(Ledger):
         licence: str,
         *,
         size: int | None = None,
-        accepted_by: str | None = None,
-        accepted_until: datetime | None = None,
     ) -> None:
-        """Keep a weights file's name, source and licence; an acceptance once given is not forgotten."""
-        facts: dict[str, Any] = {"name": name, "source": source, "licence": licence, "bytes": size}
-        if accepted_by is not None:
-            facts |= {"accepted_by": accepted_by, "accepted_at": clock(), "accepted_until": accepted_until}
+        """Keep a weights file's name, source and licence; who accepted that is in `licences.py`."""
+        facts: dict[str, Any] = {"name": name, "source": source, "licence": licence}
+        if size is not None:
+            facts["bytes"] = size
         with self.database.write() as connection:
             connection.execute(
                 upsert(connection, Weights)

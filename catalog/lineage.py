@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, select
 
+from catalog.licences import grant_of, grants_query
 from catalog.tables import (
     Artifact,
     Delivery,
     Execution,
     ExecutionInput,
     ExecutionOutput,
+    LicenceGrant,
     Measurement,
     Run,
     Shot,
@@ -31,7 +33,8 @@ def _no_facts() -> dict[str, Any]:
 class Node:
     """One thing in a lineage; `made_from` are the things before it. `role` says what it is to the thing after it.
 
-    `facts` are JSON: an execution's are stage, engine, versions, recipe, what ran, weights, seconds, machine, outputs.
+    `facts` are JSON: an execution's are stage, engine, versions, recipe, what ran, weights, the licence
+    grant they were used under, seconds, machine, outputs.
     """
 
     kind: Literal["run", "shot", "delivery", "execution", "artifact"]
@@ -152,6 +155,10 @@ class Tree:
         if row.weights:
             known = select(Weights.sha256, Weights.licence).where(Weights.sha256.in_(list(row.weights.values())))
             licences = dict(self.connection.execute(known).all())
+        grant = None
+        if row.grant_id:
+            query = grants_query().where(LicenceGrant.id == row.grant_id)
+            grant = grant_of(self.connection.execute(query).one()).facts()
         outputs = (
             select(ExecutionOutput.role, Artifact.sha256, Artifact.kind, Artifact.state, Artifact.bytes)
             .join(Artifact, Artifact.sha256 == ExecutionOutput.artifact_sha256)
@@ -171,6 +178,7 @@ class Tree:
                 {"name": name, "sha256": sha256, "licence": licences.get(sha256)}
                 for name, sha256 in sorted(row.weights.items())
             ],
+            "grant": grant,
             "seconds": row.seconds,
             "gpu_seconds": row.gpu_seconds,
             "peak_vram_bytes": row.peak_vram_bytes,

@@ -2,6 +2,7 @@
 
 from catalog.tables.base import Base
 from catalog.tables.knowledge import Benchmark, Picture, Weights
+from catalog.tables.licences import LicenceGrant
 from catalog.tables.results import (
     Artifact,
     Delivery,
@@ -26,6 +27,7 @@ __all__ = [
     "Execution",
     "ExecutionInput",
     "ExecutionOutput",
+    "LicenceGrant",
     "Measurement",
     "Picture",
     "Rendition",

@@ -40,7 +40,10 @@ class Benchmark(Base):
 
 
 class Weights(Base):
-    """One weights file: where it came from, under which licence, and who accepted that, until when."""
+    """One weights file: where it came from, and under which licence.
+
+    Acceptances are of texts, not of files: they are in `licence_grants`, and the columns for them here stay empty.
+    """
 
     __tablename__ = "weights"
 

@@ -45,6 +45,7 @@ class Execution(Base):
         Index("uq_executions_done", "recipe_sha256", unique=True, sqlite_where=_DONE, postgresql_where=_DONE),
         Index(None, "state"),
         Index(None, "shot_id"),
+        Index(None, "grant_id"),
         Index(None, "stage", "engine", "host", "ended_at"),
     )
 
@@ -58,6 +59,8 @@ class Execution(Base):
     engine_versions: Mapped[dict[str, Any]]
     weights: Mapped[dict[str, Any]]
     """File name -> SHA-256."""
+    grant_id: Mapped[str | None] = mapped_column(ForeignKey("licence_grants.id"))
+    """The acceptance under which its weights were used, where their licence asks for one."""
     ran: Mapped[dict[str, Any]]
     """What actually ran: rung of the memory ladder, dtype, retries. Never hashed."""
     host: Mapped[str]

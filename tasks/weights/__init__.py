@@ -1,0 +1,1 @@
+"""Weights that no package brings: which are known, how they get here, and who accepted their licence."""
