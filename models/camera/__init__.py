@@ -1,7 +1,7 @@
 """The camera engine: exact camera moves over a prepared still, on any CPU.
 
 `path` says what a move will see before any picture exists, `extent` how much plate that needs, and `render` makes the
-frames.
+frames; `mattes` tells where the product is in them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy
 import PIL
 
 from models.camera.errors import CameraError
+from models.camera.mattes import mattes
 from models.camera.move import Move
 from models.camera.path import Box, Path, View, Views, extent, path
 from models.camera.render import render
@@ -27,6 +28,7 @@ __all__ = [
     "View",
     "Views",
     "extent",
+    "mattes",
     "path",
     "render",
     "versions",

@@ -26,7 +26,7 @@ def planes_painter(scene: Scene, path: Path) -> Callable[[int], Planes]:
     width, height = path.clip.width, path.clip.height
     luma, chroma = pixel_grid(width, height), chroma_grid(width, height)
     y, u, v = (
-        _pyramid(plane, scene.home, path, path.plate, grid)
+        pyramid(plane, scene.home, path, path.plate, grid)
         for plane, grid in zip(bt709(scene.plate), (luma, chroma, chroma), strict=True)
     )
 
@@ -40,7 +40,7 @@ def planes_painter(scene: Scene, path: Path) -> Callable[[int], Planes]:
 def color_painter(scene: Scene, path: Path, sweep: Sweep | None) -> Callable[[int], Frame]:
     """Frame number -> its picture; the product's layer follows its own views, and the light follows the product."""
     grid = pixel_grid(path.clip.width, path.clip.height)
-    plate = _pyramid(scene.plate, scene.home, path, path.plate, grid)
+    plate = pyramid(scene.plate, scene.home, path, path.plate, grid)
     area = scene.occupied if scene.layer is not None or sweep is not None else None
     product = _Product(scene, path, grid, area, sweep) if area is not None else None
 
@@ -59,19 +59,16 @@ class _Product:
     def __init__(self, scene: Scene, path: Path, grid: Grid, area: Edges, sweep: Sweep | None) -> None:
         self.grid = grid
         self.views = path.layer if path.layer is not None else path.plate
-        margin = math.ceil(MARGIN_PX * max(1.0, float(self.views.w.max()) * scene.home[2] / grid.width))
-        left, top = max(0, area[0] - margin), max(0, area[1] - margin)
-        around = (slice(top, area[3] + margin), slice(left, area[2] + margin))
-        x, y, w, h = scene.home
-        self.home = (x - left, y - top, w, h)  # from here on, the part around the product is the plate
+        around, self.home = surroundings(scene.home, self.views, area, grid)  # from here on, they are the plate
+        left, top = around[1].start, around[0].start
         self.area = (area[0] - left, area[1] - top, area[2] - left, area[3] - top)
         self.layer = self.matte = self.light = None
         if scene.layer is not None:
             layer = premultiplied(scene.layer[around])
-            self.layer = _pyramid(layer, self.home, path, self.views, grid, transparent=True)
+            self.layer = pyramid(layer, self.home, path, self.views, grid, transparent=True)
         if sweep is not None and scene.matte is not None:
             exact = scene.matte[around].astype(np.float32)
-            self.matte = _pyramid(exact, self.home, path, self.views, grid, transparent=True)
+            self.matte = pyramid(exact, self.home, path, self.views, grid, transparent=True)
         if sweep is not None and scene.product is not None:
             solid = box_of(scene.product[around] & HALF) or self.area
             self.light = SweepLight(sweep, solid, path.clip.frames, loop=path.move.loop)
@@ -96,6 +93,14 @@ class _Product:
             picture[here] = self.light.shine(np.ascontiguousarray(picture[here]), whole, affine, frame)
 
 
+def surroundings(home: Home, views: Views, area: Edges, grid: Grid) -> tuple[tuple[slice, slice], Home]:
+    """The part of the plate that sampling `area` takes, as rows and columns, and where home is on it."""
+    margin = math.ceil(MARGIN_PX * max(1.0, float(views.w.max()) * home[2] / grid.width))
+    left, top = max(0, area[0] - margin), max(0, area[1] - margin)
+    x, y, w, h = home
+    return (slice(top, area[3] + margin), slice(left, area[2] + margin)), (x - left, y - top, w, h)
+
+
 def _seen(affine: NDArray[np.float64], area: Edges, grid: Grid) -> Region | None:
     """The part of the frame that an area of the plate can reach, filters included; None where it is out of view."""
     left, top, right, bottom = area
@@ -108,9 +113,10 @@ def _seen(affine: NDArray[np.float64], area: Edges, grid: Grid) -> Region | None
     return (int(first[0]), int(first[1]), columns, rows) if columns > 0 and rows > 0 else None
 
 
-def _pyramid(
+def pyramid(
     picture: Samples, home: Home, path: Path, views: Views, grid: Grid, *, transparent: bool = False
 ) -> Pyramid:
+    """`picture` (plate pixels) ready to be sampled on `grid` at any of `views`."""
     pitch = grid.step * home[2] / grid.width
     pitches = (float(views.w.min()) * pitch, float(views.w.max()) * pitch)
     bounds: Box = views.bounds(path.aspect)

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar, overload
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models.camera.errors import CameraError
 from models.camera.painter import color_painter, planes_painter
@@ -23,7 +24,7 @@ from models.clip import Frame, Planes
 
 ASPECT_TOLERANCE = 0.005
 EDGE_TOLERANCE_PX = 1.0  # a plate is whole pixels, an overscan is not
-Picture = TypeVar("Picture", Frame, Planes)
+Picture = TypeVar("Picture", bound=Planes | NDArray[np.uint8])
 Progress = Callable[[int], None]
 """Told how many frames have been handed out."""
 
@@ -77,21 +78,26 @@ def render(
     Raises CameraError at the call, before any frame: `CAMERA_LEAVES_PLATE` where the path looks beyond the plate,
     `CAMERA_SCENE` where scene, path and options do not fit together.
     """
-    _check(scene, path, sweep=sweep, planes=planes, workers=workers)
+    check(scene, path, sweep=sweep, planes=planes, workers=workers)
+    scene, path = flown_over(scene, path)
+    lit = sweep if sweep is not None and sweep.strength > 0.0 else None
+    still = lit is None and nothing_moves(path)
+    if planes:
+        return streamed(planes_painter(scene, path), path.clip.frames, workers, progress, still=still)
+    return streamed(color_painter(scene, path, lit), path.clip.frames, workers, progress, still=still)
+
+
+def flown_over(scene: Scene, path: Path) -> tuple[Scene, Path]:
+    """The two as they are rendered: parallax needs a layer, and a layer that moves with its plate is laid on it."""
     if scene.layer is None and path.layer is not None:
         path = fly(replace(path.move, parallax=0.0), path.clip)
-    if path.layer is None:
-        scene = scene.flat()
-    lit = sweep if sweep is not None and sweep.strength > 0.0 else None
-    still = lit is None and _still(path)
-    if planes:
-        return _stream(planes_painter(scene, path), path.clip.frames, workers, progress, still=still)
-    return _stream(color_painter(scene, path, lit), path.clip.frames, workers, progress, still=still)
+    return (scene.flat() if path.layer is None else scene), path
 
 
-def _stream(
+def streamed(
     paint: Callable[[int], Picture], frames: int, workers: int, progress: Progress | None, *, still: bool
 ) -> Generator[Picture, None, None]:
+    """What `paint` makes of each frame number, in order, `workers` at a time; all are frame 0 if `still`."""
     waiting: deque[Future[Picture]] = deque()
     with _one_thread_per_call(), ThreadPoolExecutor(workers, thread_name_prefix="camera") as pool:
         try:
@@ -118,12 +124,14 @@ def _stream(
                 future.cancel()
 
 
-def _still(path: Path) -> bool:
+def nothing_moves(path: Path) -> bool:
+    """Whether every frame of the path sees the same."""
     views = [path.plate] if path.layer is None else [path.plate, path.layer]
     return all(np.all(values == values[0]) for seen in views for values in (seen.cx, seen.cy, seen.w, seen.roll))
 
 
-def _check(scene: Scene, path: Path, *, sweep: Sweep | None, planes: bool, workers: int) -> None:
+def check(scene: Scene, path: Path, *, sweep: Sweep | None, planes: bool, workers: int) -> None:
+    """Raises CameraError where scene, path and options do not fit together."""
     clip = path.clip
     x, y, w, h = scene.home
     if workers < 1:
