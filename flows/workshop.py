@@ -11,15 +11,19 @@ from catalog.queries import benchmark, history
 from flows.settings import Settings
 from tasks.chain import Chain
 from tasks.encode import ffmpeg_path
+from tasks.engines import Engines
 from tasks.planner.estimate import SHIPPED, Speeds
 from tasks.tools import Tools
 
 
 @contextmanager
 def workshop(settings: Settings, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Tools]:
-    """The tools of one process; the catalog is closed at the end. Raises CatalogError, EngineMissing (no ffmpeg)."""
+    """The tools of one process; at the end its engines are ended and the catalog is closed.
+
+    Raises CatalogError, EngineMissing (no ffmpeg).
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
-    with Catalog.open(settings.catalog_url, settings.store) as catalog:
+    with Catalog.open(settings.catalog_url, settings.store) as catalog, Engines() as engines:
         yield Tools(
             catalog=catalog,
             ffmpeg=ffmpeg_path(settings.ffmpeg or None),
@@ -27,6 +31,7 @@ def workshop(settings: Settings, cancelled: Callable[[], bool] = lambda: False) 
             device=settings.device,
             workers=settings.workers,
             max_pixels=settings.max_pixels,
+            engines=engines,
             cancelled=cancelled,
         )
 

@@ -70,10 +70,10 @@ def deliver_rendition(tools: Tools, job: Job) -> None:
 
 def _one_pass(tools: Tools, job: Job, missing: Sequence[tuple[DeliveryPlan, Stage]]) -> None:
     faults: list[Refused] = []
-    with ExitStack() as engines:
+    with ExitStack() as until:
         running: list[Execution] = []
         try:
-            clip, frames, sources = _stream(tools, job, running, engines)
+            clip, frames, sources = _stream(tools, job, running, until)
             encodes: list[tuple[DeliveryPlan, Execution]] = []
             for delivery, stage in missing:
                 if sources:  # the frames come from an execution that is running now
@@ -107,7 +107,7 @@ def _one_pass(tools: Tools, job: Job, missing: Sequence[tuple[DeliveryPlan, Stag
 
 
 def _stream(
-    tools: Tools, job: Job, running: list[Execution], engines: ExitStack
+    tools: Tools, job: Job, running: list[Execution], until: ExitStack
 ) -> tuple[Clip, Iterator[Frame] | Iterator[Planes], list[tuple[Execution, Metered]]]:
     """The frames for the encoder, and the executions that make them on the way, each with the meter that times it."""
     chain, rendition = chain_of(tools), job.rendition
@@ -122,7 +122,9 @@ def _stream(
     if (recipe := rendition.interpolate) is not None:
         execution = Execution(tools, chain.interpolate(recipe, job.stored), job.claim, rendition.name)
         running.append(execution)
-        clip, frames = interpolated(frames, clip, recipe, tools.weights_dir, tools.device, engines)
+        clip, frames = interpolated(
+            frames, clip, recipe, tools.weights_dir, engines=tools.engines, device=tools.device, until=until
+        )
         clip, frames = replace(clip, frames=recipe.frames_out), islice(frames, recipe.frames_out)
         meter = Metered(frames)
         return clip, meter, [(execution, meter)]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from models import flow, rife
 from models.clip import Clip, Frame
-from models.host import hosted
 from models.interpolate import Interpolator, resample
+from tasks.engines import Engines
 from tasks.recipe import InterpolateRecipe
 
 VERSION = 1
@@ -30,15 +30,23 @@ def weights(recipe: InterpolateRecipe, weights_dir: Path) -> Mapping[str, str]:
 
 
 def interpolated(
-    frames: Iterator[Frame], clip: Clip, recipe: InterpolateRecipe, weights_dir: Path, device: str, engines: ExitStack
+    frames: Iterator[Frame],
+    clip: Clip,
+    recipe: InterpolateRecipe,
+    weights_dir: Path,
+    *,
+    engines: Engines,
+    device: str,
+    until: ExitStack,
 ) -> tuple[Clip, Iterator[Frame]]:
-    """`frames` at the recipe's rate, and their header; the engine lives until `engines` is closed.
+    """`frames` at the recipe's rate, and their header; the engine is held until `until` is closed.
 
-    RIFE runs in a child process of its own (models/host.py), optical flow in this one.
+    RIFE runs in a child process (tasks/engines.py), optical flow in this one.
     """
     engine: Interpolator
     if recipe.engine == "rife":
-        engine = engines.enter_context(hosted("models.rife:Interpolator", weights_dir=str(weights_dir), device=device))
+        kwargs = {"weights_dir": str(weights_dir), "device": device}
+        engine = until.enter_context(engines.use("models.rife:Interpolator", kwargs, device=device, lane="interpolate"))
     else:
-        engine = engines.enter_context(flow.Interpolator())
+        engine = until.enter_context(flow.Interpolator())
     return resample(frames, clip, Fraction(recipe.rate_out), engine, recipe.loop)

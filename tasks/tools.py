@@ -1,4 +1,4 @@
-"""What a worker works with: the catalog, ffmpeg, weights, a device, and how many cores."""
+"""What a worker works with: the catalog, ffmpeg, weights, a device, its engines, and how many cores."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from catalog.catalog import Catalog
 from models import rife
+from tasks.engines import Engines
 from tasks.planner.plan import Means
 
 
@@ -24,6 +25,7 @@ class Tools:
     device: str
     workers: int
     max_pixels: int
+    engines: Engines
     cancelled: Callable[[], bool] = field(default=lambda: False)
 
     @property

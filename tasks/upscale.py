@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import PIL
 from PIL import Image
 
 from models.clip import Clip, Frame
-from models.host import hosted
 from models.realesrgan import Upscaler
+from tasks.engines import Engines
 from tasks.master import read_master, write_master
 from tasks.prepare import open_picture
 from tasks.prepare.surface import fill_holes
@@ -35,7 +36,7 @@ def versions() -> Mapping[str, str]:
 
 
 def upscale_still(
-    source: Path, recipe: UpscaleRecipe, target: Path, *, device: str, progress: Progress
+    source: Path, recipe: UpscaleRecipe, target: Path, *, engines: Engines, device: str, progress: Progress
 ) -> tuple[Facts, Facts]:
     """Enlarge the picture at `source` into the PNG `target` (sRGB, upright, with its alpha if it has one).
 
@@ -47,19 +48,19 @@ def upscale_still(
     layers = 1 if picture.alpha is None else 2
     done = 0
 
-    def told(share: float) -> None:
-        progress(round(100 * (done + share)), 100 * layers)
+    def told(step: int, steps: int) -> None:
+        progress(round(100 * (done + step / steps)), 100 * layers)
 
     if picture.alpha is not None:  # what lies under the transparency must not ring into the product's edge
         seen = (picture.alpha > 0).astype(np.float32)
         rgb = np.clip(np.rint(fill_holes(rgb.astype(np.float32), seen)), 0, 255).astype(np.uint8)
-    with _engine(recipe, device, rgb.shape[0] * rgb.shape[1], told) as engine:
+    with _engine(engines, recipe, device, rgb.shape[0] * rgb.shape[1], told) as engine:
         made = _true_to(rgb, engine.still(rgb))
         if picture.alpha is not None:
             done = 1
             alpha = engine.still(np.repeat(picture.alpha[..., None], 3, axis=2))[..., 1]
             made = np.dstack([made, alpha])
-        ran = engine.ran()
+        ran = {**engine.ran(), "frames": layers}  # the engine counts what it did for earlier shots too
     Image.fromarray(made).save(target, "PNG", compress_level=1)
     return {"width": made.shape[1], "height": made.shape[0], "alpha": picture.alpha is not None}, ran
 
@@ -71,6 +72,7 @@ def upscale_frames(
     target: Path,
     *,
     ffmpeg: Path,
+    engines: Engines,
     device: str,
     progress: Progress,
 ) -> tuple[Facts, Facts]:
@@ -82,9 +84,9 @@ def upscale_frames(
     clip, frames = read_master(master)
     pixels = clip.width * clip.height
     clip = replace(clip, width=size[0], height=size[1])
-    with _engine(recipe, device, pixels) as engine:
+    with _engine(engines, recipe, device, pixels) as engine:
         write_master(_enlarged(engine, frames, clip), clip, target, ffmpeg=ffmpeg, progress=progress)
-        ran = engine.ran()
+        ran = {**engine.ran(), "frames": clip.frames}
     return {"width": clip.width, "height": clip.height, "rate": str(clip.rate), "frames": clip.frames}, ran
 
 
@@ -106,14 +108,18 @@ def _enlarged(engine: Upscaler, frames: Iterator[Frame], clip: Clip) -> Iterator
         yield made
 
 
-def _engine(recipe: UpscaleRecipe, device: str, pixels: int, told: Callable[[float], None] | None = None) -> Any:
-    """Real-ESRGAN in a child process that can be killed, with time enough for a picture of so many pixels."""
-    return hosted(
+def _engine(
+    engines: Engines, recipe: UpscaleRecipe, device: str, pixels: int, told: Progress | None = None
+) -> AbstractContextManager[Any]:
+    """Real-ESRGAN in a child process that can be killed, with time enough for a picture of so many pixels.
+
+    Stills and frames are enlarged at the same time, by two steps of a batch: each has its own lane.
+    """
+    return engines.use(
         "models.realesrgan:Upscaler",
+        {"model": recipe.model, "scale": recipe.scale, "tile": recipe.tile, "device": device},
+        device=device,
+        lane=f"upscale {recipe.of}",
         deadline=120 + SLOWEST * pixels / 1e6,
         progress=told,
-        model=recipe.model,
-        scale=recipe.scale,
-        tile=recipe.tile,
-        device=device,
     )

@@ -49,7 +49,9 @@ def prepare_shot(tools: Tools, claim: Claim, plan: ShotPlan, rendition: Renditio
 
         def enlarge(execution: Execution) -> Result:
             target = staged(tools, ".png")
-            media, ran = upscale.upscale_still(source, recipe, target, device=tools.device, progress=execution.progress)
+            media, ran = upscale.upscale_still(
+                source, recipe, target, engines=tools.engines, device=tools.device, progress=execution.progress
+            )
             return Result([StagedFile(target, "picture", "upscaled", media)], ran)
 
         enlarged = run_stored(tools, claim, "", stage, enlarge)
@@ -87,6 +89,7 @@ def generate_shot(tools: Tools, claim: Claim, rendition: RenditionPlan, still: M
             _delivery_size(rendition),
             target,
             ffmpeg=tools.ffmpeg,
+            engines=tools.engines,
             device=tools.device,
             progress=execution.progress,
         )

@@ -6,28 +6,30 @@ Run as `python -m models.host.child <file descriptors as JSON>`.
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib
+import inspect
 import json
 import os
 import select
-import struct
 import sys
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-from models.errors import EngineError, OutOfMemory
+from models.host.board import Board
 from models.host.channel import DEPTH, Channel, Message
+from models.host.faults import Fault
 
 BEAT_SECONDS = 0.25
 
 
 class _Stopped(BaseException):
-    """The parent no longer wants this stream."""
+    """The parent no longer waits for this request."""
 
 
 def _die_with_parent(lifeline: int) -> None:
@@ -44,22 +46,31 @@ def _die_with_parent(lifeline: int) -> None:
         os._exit(1)
 
 
-def _beat(file: int) -> None:
-    """Write the time again and again; it stands still while native code holds the interpreter."""
+def _beat(board: Board) -> None:
+    """Beat again and again; it stops while native code holds the interpreter."""
     while True:
-        os.pwrite(file, struct.pack("d", time.monotonic()), 0)
+        board.beat()
         time.sleep(BEAT_SECONDS)
 
 
-def _portable(error: Exception) -> EngineError:
-    """The error as the parent shall see it: engine errors as they are, others wrapped, all with evidence."""
-    trace = traceback.format_exc()
-    if isinstance(error, EngineError):
-        error.evidence = error.evidence or trace
-        return error
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return OutOfMemory(f"{type(error).__name__}: {error}", evidence=trace)
-    return EngineError(f"{type(error).__name__}: {error}", evidence=trace)
+class _Steps:
+    """What an engine's method gets as `progress`: tells the step, and leaves the method where nobody waits for it."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def __call__(self, done: int, total: int) -> None:
+        self._board.tell(done, total)
+        if self._board.stop_wanted:
+            raise _Stopped
+
+    def given_to(self, work: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """`kwargs`, with `progress` among them where `work` takes it."""
+        try:
+            takes = "progress" in inspect.signature(work).parameters
+        except ValueError:  # native code without a signature
+            takes = False
+        return kwargs | {"progress": self} if takes else kwargs
 
 
 class _Feed(Iterator[Any]):
@@ -103,14 +114,15 @@ class _Feed(Iterator[Any]):
         self._sent += 1
 
 
-def _answer(engine: Any, channel: Channel, message: Message) -> None:
+def _answer(engine: Any, channel: Channel, steps: _Steps, message: Message) -> None:
     method, args, kwargs = channel.open(message)
     work = getattr(engine, method)
-    if message.kind == "call":
-        channel.send("result", work(*args, **kwargs))
-        return
-    feed = _Feed(channel)
+    kwargs = steps.given_to(work, kwargs)
     try:
+        if message.kind == "call":
+            channel.send("result", work(*args, **kwargs))
+            return
+        feed = _Feed(channel)
         for made in work(feed, *args, **kwargs):
             feed.put(made)
     except _Stopped:
@@ -118,45 +130,44 @@ def _answer(engine: Any, channel: Channel, message: Message) -> None:
     channel.send("end")
 
 
-def _report(channel: Channel, error: Exception) -> None:
-    portable = _portable(error)
-    try:
-        channel.send("error", portable)
-    except (TypeError, AttributeError, ValueError) as unsendable:  # something on it cannot be pickled
-        evidence = f"{portable.evidence}\n{unsendable}"
-        channel.send("error", type(portable)(str(portable), evidence=evidence, code=portable.code))
-
-
-def serve(channel: Channel) -> None:
-    """Make the engine of the first message, then answer until the parent closes the channel."""
+def serve(channel: Channel, board: Board) -> None:
+    """Make the engine of the first message, then answer until the parent closes the channel or the device is lost."""
+    steps = _Steps(board)
     factory, kwargs = channel.open(channel.receive())
     try:
         module, _, name = factory.partition(":")
-        engine = getattr(importlib.import_module(module), name)(**kwargs)
+        make = getattr(importlib.import_module(module), name)
+        engine = make(**steps.given_to(make, kwargs))
     except Exception as error:  # noqa: BLE001 - every error is the parent's to judge
-        _report(channel, error)
+        channel.send("error", Fault.of(error))
         return
     channel.send("ready")
     while True:
         message = channel.receive()
         if message.kind not in ("call", "stream"):
-            continue  # a credit, an end or a stop that met the end of its stream on the way
+            continue  # a credit, an end or a stop that met the end of its request on the way
         try:
-            _answer(engine, channel, message)
+            _answer(engine, channel, steps, message)
+            continue
         except EOFError:
             raise
         except Exception as error:  # noqa: BLE001
-            _report(channel, error)
+            fault = Fault.of(error)
+        gc.collect()  # the error's frames held what the request had on the device
+        channel.send("error", fault)
+        if fault.kind == "DeviceLost":
+            return
 
 
 def main() -> None:
     """Serve until the parent is gone, then leave at once: native libraries do not always survive being torn down."""
     numbers = json.loads(sys.argv[1])
     _die_with_parent(numbers["lifeline"])
-    threading.Thread(target=_beat, args=(numbers["beat"],), daemon=True).start()
+    board = Board(numbers["board"])
+    threading.Thread(target=_beat, args=(board,), daemon=True).start()
     status = 0
     try:
-        serve(Channel(Connection(numbers["socket"]), numbers["outgoing"], numbers["incoming"]))
+        serve(Channel(Connection(numbers["socket"]), numbers["outgoing"], numbers["incoming"]), board)
     except (EOFError, BrokenPipeError):
         pass
     except BaseException:  # noqa: BLE001 - printed: it is the parent's evidence

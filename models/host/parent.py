@@ -1,34 +1,37 @@
-"""The worker's side: starts the child, watches it, and turns its death into DeviceLost."""
+"""The worker's side: starts the child, asks it, and starts another where it died."""
 
 from __future__ import annotations
 
-import re
-import signal
-import subprocess
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
-from models.errors import DeviceLost, EngineError
-from models.host.channel import DEPTH, Message
+from models.errors import EngineError
+from models.host.channel import DEPTH
 from models.host.process import Child
-
-LOOK_SECONDS = 0.2
-_PERCENT = re.compile(r"^(\d{1,3}\.\d\d)%$", re.MULTILINE)
-"""What the ncnn bindings print per tile."""
+from models.host.request import Progress, Request
 
 
 class Host:
     """`factory` ("module:callable") called with `kwargs` in a child process; its methods are called from here.
 
-    The child starts with the first request (or `start`), answers one request at a time and is kept. When it dies or
-    is killed the request raises DeviceLost with the end of its log, and the next request starts another.
-    It is killed when an answer (of a stream: the next frame) takes more than `deadline` seconds, when making the
-    engine takes more than `start_seconds`, and when it neither beats nor uses the processor for `heartbeat_seconds`.
-    Errors in the child come back with their type (EngineMissing, OutOfMemory, EngineError; others as EngineError) and
-    leave it alive. `progress` gets the share (0..1) an ncnn engine prints while it works on one frame.
+    The child starts with the first request (or `start`), answers one request at a time and is kept. When it dies, is
+    killed, or loses its device the request raises DeviceLost with the end of its log, and the next request starts
+    another. Other errors in the child come back with their type (EngineMissing, OutOfMemory, EngineError; what is none
+    of models/errors.py as EngineError) and leave it alive.
+
+    Steps: a method (or factory) of the engine that has a parameter `progress` gets a `progress(done, total)` to call
+    there, at no cost worth counting; what it tells, and the percentages an ncnn binding prints, reaches the `progress`
+    given here, which is called where the request waits, ten times a second at most. What it raises goes up from the
+    request, and the child stops at its next step, item or result, or is killed after STOP_SECONDS.
+
+    The child is killed when an answer (of a stream: the next result) takes more than `deadline` seconds since it was
+    waited for or since the last new step; when making the engine takes more than `start_seconds`, counted likewise;
+    and when it neither beats nor uses the processor for `heartbeat_seconds`, which is how a stopped process and native
+    code stuck with the interpreter in its hands look. A wait that spins is only seen by the deadline.
+
     Safe to use from several threads, which then wait for each other. Linux.
     """
 
@@ -40,7 +43,7 @@ class Host:
         heartbeat_seconds: float = 30.0,
         deadline: float = 600.0,
         start_seconds: float = 300.0,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.factory = factory
         self._kwargs = dict(kwargs or {})
@@ -61,124 +64,95 @@ class Host:
     def start(self) -> None:
         """Make the engine now instead of with the first request. Raises what its constructor raises."""
         with self._lock:
-            self._ready()
+            self._ready(self._progress)
 
-    def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """`engine.method(*args, **kwargs)`; arrays cross in shared memory, the answer's are copies of one's own."""
-        self._not_in_own_stream(method)
-        with self._lock:
-            child = self._ready()
-            self._send(child, "call", (method, args, kwargs))
-            return child.channel.open(self._receive(child, method, self._deadline))
+    def call(
+        self, method: str, *args: Any, deadline: float | None = None, progress: Progress | None = None, **kwargs: Any
+    ) -> Any:
+        """`engine.method(*args, **kwargs)`; arrays cross in shared memory, the answer's are copies of one's own.
 
-    def stream(self, method: str, items: Iterator[Any], *args: Any, **kwargs: Any) -> Iterator[Any]:
+        `deadline` and `progress` are this request's own, where they are not the host's.
+        """
+        with self._asked("call", method, (args, kwargs), deadline, progress) as request:
+            return request.child.channel.open(request.receive())
+
+    def stream(
+        self,
+        method: str,
+        items: Iterator[Any],
+        *args: Any,
+        deadline: float | None = None,
+        progress: Progress | None = None,
+        **kwargs: Any,
+    ) -> Generator[Any, None, None]:
         """`engine.method(items, ...)` as a generator: items go in and results come out, DEPTH of each on their way.
 
-        Closing the generator early stops the method at its next item or result; the child stays.
+        Closing the generator early stops the method at its next step, item or result; the child stays.
         """
-        self._not_in_own_stream(method)
-        with self._lock:
-            child = self._ready()
+        sent = 0
+        with self._asked("stream", method, (args, kwargs), deadline, progress) as request:
             self._streaming = threading.get_ident()
-            finished, sent = False, 0
             try:
-                self._send(child, "stream", (method, args, kwargs))
-                while True:
-                    try:
-                        message = self._receive(child, method, self._deadline)
-                    except EngineError:  # the method raised, or the child is gone; not an error of `items`
-                        finished = True
-                        raise
+                while (message := request.receive()).kind != "end":
                     if message.kind == "need":
                         for item in items:
-                            self._send(child, "item", item, sent % DEPTH)
+                            request.send("item", item, sent % DEPTH)
                             sent += 1
                             break
                         else:
-                            self._send(child, "end")
-                    elif message.kind == "end":
-                        finished = True
-                        return
+                            request.send("end")
                     else:
-                        made = child.channel.open(message)
-                        self._send(child, "credit")
+                        made = request.child.channel.open(message)
+                        request.send("credit")
                         yield made
             finally:
                 self._streaming = None
-                if not finished:
-                    self._stop(child, method)
 
-    def _stop(self, child: Child, method: str) -> None:
-        if self._child is not child:
-            return
-        try:
-            self._send(child, "stop")
-            while self._receive(child, method, self._deadline).kind != "end":
-                pass
-        except EngineError:  # it failed or died on the way out: nobody waits for its answer, and DeviceLost ended it
-            return
-
-    def _not_in_own_stream(self, method: str) -> None:
+    @contextmanager
+    def _asked(
+        self, kind: str, method: str, given: tuple[Any, Any], deadline: float | None, progress: Progress | None
+    ) -> Iterator[Request]:
+        """A request sent to a child that is ready; stopped where it is left before it ended."""
         if self._streaming == threading.get_ident():
             raise EngineError(
                 f"{self.factory}: {method} was asked for inside its own stream; wanted one request at a time",
                 remedy="finish or close the stream first",
             )
+        with self._lock:
+            progress = progress or self._progress
+            child = self._ready(progress)
+            request = self._request(child, method, self._deadline if deadline is None else deadline, progress)
+            try:
+                request.send(kind, (method, *given))
+                yield request
+            finally:
+                request.stop()
 
-    def _ready(self) -> Child:
+    def _request(self, child: Child, method: str, deadline: float, progress: Progress | None) -> Request:
+        return Request(
+            child,
+            method,
+            deadline=deadline,
+            heartbeat_seconds=self._heartbeat_seconds,
+            progress=progress,
+            end=self._end,
+        )
+
+    def _ready(self, progress: Progress | None) -> Child:
         if self._child is not None and self._child.process.poll() is None:
             return self._child
         if self._child is not None:
             self._end(self._child)
         child = self._child = Child(self.factory)
         self._finalizer = weakref.finalize(self, child.end)
-        self._send(child, "start", (self.factory, self._kwargs))
         try:
-            self._receive(child, "start", self._start_seconds)
-        except EngineError:
+            request = self._request(child, "start", self._start_seconds, progress)
+            request.send("start", (self.factory, self._kwargs))
+            request.receive()
+        except BaseException:  # an engine half made is none
             self._end(child)
             raise
         return child
-
-    def _send(self, child: Child, kind: str, value: Any = None, slot: int = 0) -> None:
-        try:
-            child.channel.send(kind, value, slot)
-        except (BrokenPipeError, ConnectionResetError):
-            self._lost(child, kind, "ended")
-
-    def _receive(self, child: Child, method: str, seconds: float) -> Message:
-        """The child's next message; raises the error it sent, or DeviceLost when none will come."""
-        until = time.monotonic() + seconds
-        try:
-            while not child.channel.waiting(LOOK_SECONDS):
-                if time.monotonic() > until:
-                    self._lost(child, method, f"gave no answer for {seconds:g} s (its deadline)")
-                if child.silent_seconds() > self._heartbeat_seconds:
-                    self._lost(child, method, f"neither beat nor used the processor for {self._heartbeat_seconds:g} s")
-                if self._progress is not None and (told := _PERCENT.findall(child.tail()[-64:])):
-                    self._progress(float(told[-1]) / 100)
-            message = child.channel.receive()
-        except EOFError:
-            self._lost(child, method, "ended")
-        if message.kind == "error":
-            raise child.channel.open(message)
-        return message
-
-    def _lost(self, child: Child, method: str, what: str) -> NoReturn:
-        """End the child and say how it went."""
-        try:
-            status: int | None = child.process.wait(1.0 if what == "ended" else 0.0)
-        except subprocess.TimeoutExpired:
-            status = None
-        if status is not None:
-            what = f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"
-        evidence = "\n".join(line for line in child.tail().splitlines() if not _PERCENT.match(line))
-        self._end(child)
-        raise DeviceLost(
-            f"{self.factory}: its process {what} during {method}",
-            remedy="it is started again with the next request; if it dies again, use a smaller tile or device: cpu",
-            evidence=evidence or "it printed nothing",
-        )
 
     def _end(self, child: Child) -> None:
         if self._child is child and self._finalizer is not None:
@@ -204,56 +178,3 @@ class Host:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class Hosted:
-    """An engine's methods, answered by its child: `upscaler.still(rgb)` as if it were here.
-
-    A method whose first argument is an iterator streams. Only methods cross, not attributes.
-    """
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        if method.startswith("_"):
-            raise AttributeError(method)
-
-        def ask(*args: Any, **kwargs: Any) -> Any:
-            if args and isinstance(args[0], Iterator):
-                return self.host.stream(method, *args, **kwargs)
-            return self.host.call(method, *args, **kwargs)
-
-        return ask
-
-    def close(self) -> None:
-        """End the child."""
-        self.host.close()
-
-    def __enter__(self) -> Hosted:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def hosted(
-    factory: str,
-    *,
-    heartbeat_seconds: float = 30.0,
-    deadline: float = 600.0,
-    start_seconds: float = 300.0,
-    progress: Callable[[float], None] | None = None,
-    **kwargs: Any,
-) -> Any:
-    """The engine `factory(**kwargs)` in a child of its own, with the same methods: a `Hosted`, typed as it likes."""
-    return Hosted(
-        Host(
-            factory,
-            kwargs,
-            heartbeat_seconds=heartbeat_seconds,
-            deadline=deadline,
-            start_seconds=start_seconds,
-            progress=progress,
-        )
-    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -13,9 +13,14 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from models.host.board import Board
 from models.host.channel import DEPTH, Channel
 
 TAIL_BYTES = 8192
+KILL_SECONDS = 10.0
+"""A killed process is gone at once, unless the kernel waits for a device on its behalf."""
+
+log = logging.getLogger("dailies.host")
 
 
 class Child:
@@ -26,10 +31,9 @@ class Child:
         ours, theirs = socket.socketpair()
         lifeline, self._lifeline = os.pipe()
         outgoing, incoming = ([os.memfd_create("frames") for _ in range(DEPTH)] for _ in range(2))
-        self._beat = os.memfd_create("beat")
-        os.pwrite(self._beat, struct.pack("d", time.monotonic()), 0)
+        self.board = Board()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
-        numbers = {"socket": theirs.fileno(), "lifeline": lifeline, "beat": self._beat}
+        numbers = {"socket": theirs.fileno(), "lifeline": lifeline, "board": self.board.file}
         numbers |= {"outgoing": incoming, "incoming": outgoing}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "models.host.child", json.dumps(numbers)],
@@ -37,7 +41,7 @@ class Child:
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,  # a terminal's Ctrl-C is the parent's to judge
-            pass_fds=(theirs.fileno(), lifeline, self._beat, *outgoing, *incoming),
+            pass_fds=(theirs.fileno(), lifeline, self.board.file, *outgoing, *incoming),
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
         )
         theirs.close()
@@ -52,7 +56,6 @@ class Child:
         The beat alone stands still in native code that holds the interpreter: that is work, and the deadline's case.
         """
         now = time.monotonic()
-        beat: float = struct.unpack("d", os.pread(self._beat, 8, 0))[0]
         try:
             fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         except FileNotFoundError:  # it ended; `poll` says so
@@ -60,20 +63,27 @@ class Child:
         used = int(fields[11]) + int(fields[12])  # utime and stime of all its threads, proc(5)
         if used != self._cpu[0]:
             self._cpu = (used, now)
-        return now - max(beat, self._cpu[1])
+        return now - max(self.board.beaten, self._cpu[1])
 
-    def tail(self) -> str:
-        """The end of what the child printed."""
-        size = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES)).decode(errors="replace")
+    def printed(self) -> int:
+        """How many bytes the child has printed so far."""
+        return os.fstat(self._log.fileno()).st_size
+
+    def tail(self, most: int = TAIL_BYTES, after: int = 0) -> str:
+        """The end of what the child printed: `most` bytes, and only what came later than the first `after` ones."""
+        start = max(after, self.printed() - most)
+        return os.pread(self._log.fileno(), most, start).decode(errors="replace")
 
     def end(self) -> None:
         """Kill the child, collect it and free what was shared. Nothing happens in a forked copy of the owner."""
         if os.getpid() != self._owner:
             return
         self.process.kill()
-        self.process.wait()
+        try:
+            self.process.wait(KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.warning("engine process %d is killed but does not end: a driver call holds it", self.process.pid)
         self.channel.close()
         self._log.close()
         os.close(self._lifeline)
-        os.close(self._beat)
+        self.board.close()

@@ -259,13 +259,13 @@ def test_closing_from_another_thread_ends_a_waiting_request(host: Host) -> None:
 
 
 def test_progress_is_what_the_engine_prints() -> None:
-    told: list[float] = []
-    with Host(FACTORY, deadline=20, progress=told.append) as host:
+    told: list[tuple[int, int]] = []
+    with Host(FACTORY, deadline=20, progress=lambda *step: told.append(step)) as host:
         host.call("prints_progress")
         with pytest.raises(DeviceLost) as caught:
             host.call("killed")
     assert told
-    assert set(told) <= {0.25, 0.75}
+    assert set(told) <= {(25, 100), (75, 100)}
     assert caught.value.evidence == "it printed nothing", "percentages are no evidence"
 
 

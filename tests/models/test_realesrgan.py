@@ -65,15 +65,17 @@ def test_sizes_may_change_and_views_are_fine() -> None:
 
 
 def test_in_a_child_it_gives_the_same_and_tells_progress() -> None:
-    told: list[float] = []
+    told: list[tuple[int, int]] = []
     source = picture(64, 96)
     options = {"model": X2, "scale": 2, "tile": 32, "device": "cpu"}
-    with hosted("models.realesrgan:Upscaler", deadline=120, progress=told.append, **options) as engine:
+    with hosted(
+        "models.realesrgan:Upscaler", deadline=120, progress=lambda *step: told.append(step), **options
+    ) as engine:
         still = engine.still(source)
         (frame,) = engine.frames(iter([source]))
     np.testing.assert_array_equal(still, frame)
     np.testing.assert_array_equal(still, realesrgan.Upscaler(**options).still(source))
-    assert all(0 <= share <= 1 for share in told)
+    assert all(0 <= done <= total for done, total in told)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from PIL import Image
 from models import camera, flow, realesrgan
 from models.clip import Clip
 from tasks import animate, encode, interpolate, prepare, upscale
+from tasks.engines import Engines
 from tasks.planner.plan import RenditionPlan
 from tasks.recipe import InterpolateRecipe, UpscaleRecipe
 from tests.tasks.asked import ask, facts, only, plan
@@ -140,7 +141,10 @@ def _upscale(folder: Path) -> list[np.ndarray]:
     )
     product_photo(5).resize((48, 36)).save(folder / "small.png")
     target = folder / "large.png"
-    upscale.upscale_still(folder / "small.png", recipe, target, device="cpu", progress=lambda done, total: None)
+    with Engines() as engines:
+        upscale.upscale_still(
+            folder / "small.png", recipe, target, engines=engines, device="cpu", progress=lambda done, total: None
+        )
     with Image.open(target) as picture:
         return [np.asarray(picture)]
 
@@ -163,8 +167,10 @@ def _interpolate(folder: Path) -> Iterable[np.ndarray]:
         height=180,
     )
     clip, frames = _moving(4)
-    with ExitStack() as engines:
-        yield from interpolate.interpolated(iter(frames), clip, recipe, folder, "cpu", engines)[1]
+    with Engines() as engines, ExitStack() as until:
+        yield from interpolate.interpolated(
+            iter(frames), clip, recipe, folder, engines=engines, device="cpu", until=until
+        )[1]
 
 
 def _encode(folder: Path) -> list[np.ndarray]:

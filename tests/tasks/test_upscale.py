@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,11 +14,18 @@ from PIL import Image
 from models import realesrgan
 from models.clip import Clip
 from tasks.encode import ffmpeg_path
+from tasks.engines import Engines
 from tasks.master import read_master, write_master
 from tasks.recipe import UpscaleRecipe
 from tasks.upscale import upscale_frames, upscale_still
 
 THUMBNAIL = Path(__file__).parents[2] / "manifests/examples/pictures/watch-thumb.jpg"
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    with Engines() as engines:
+        yield engines
 
 
 def recipe(model: str, of: str) -> UpscaleRecipe:
@@ -42,7 +50,7 @@ def gradient_energy(rgb: np.ndarray) -> float:
     return float((cv2.Sobel(grey, cv2.CV_32F, 1, 0) ** 2 + cv2.Sobel(grey, cv2.CV_32F, 0, 1) ** 2).mean())
 
 
-def test_a_thumbnail_comes_out_sharper_than_bicubic_and_true_to_it(tmp_path: Path) -> None:
+def test_a_thumbnail_comes_out_sharper_than_bicubic_and_true_to_it(engines: Engines, tmp_path: Path) -> None:
     dial = Image.open(THUMBNAIL).convert("RGB").crop((58, 58, 122, 122))
     dial.save(tmp_path / "dial.png")
     shares: list[float] = []
@@ -50,6 +58,7 @@ def test_a_thumbnail_comes_out_sharper_than_bicubic_and_true_to_it(tmp_path: Pat
         tmp_path / "dial.png",
         recipe("realesrgan-x4plus", "still"),
         tmp_path / "big.png",
+        engines=engines,
         device="cpu",
         progress=lambda done, total: shares.append(done / total),
     )
@@ -63,7 +72,7 @@ def test_a_thumbnail_comes_out_sharper_than_bicubic_and_true_to_it(tmp_path: Pat
     assert psnr > 24, f"{psnr:.1f} dB against the thumbnail when shrunk again"
 
 
-def test_transparency_is_enlarged_with_the_picture(tmp_path: Path) -> None:
+def test_transparency_is_enlarged_with_the_picture(engines: Engines, tmp_path: Path) -> None:
     alpha = cv2.circle(np.zeros((48, 48), np.uint8), (24, 24), 16, 255, -1, cv2.LINE_AA)
     rgba = np.dstack([np.where(alpha[..., None] > 0, (200, 60, 40), 0).astype(np.uint8), alpha])
     Image.fromarray(rgba).save(tmp_path / "disc.png")
@@ -71,6 +80,7 @@ def test_transparency_is_enlarged_with_the_picture(tmp_path: Path) -> None:
         tmp_path / "disc.png",
         recipe("realesrgan-x4plus-anime", "still"),
         tmp_path / "big.png",
+        engines=engines,
         device="cpu",
         progress=lambda done, total: None,
     )
@@ -83,7 +93,7 @@ def test_transparency_is_enlarged_with_the_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(128, 72), (96, 54)])
-def test_frames_are_enlarged_to_the_delivery_size(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_frames_are_enlarged_to_the_delivery_size(engines: Engines, tmp_path: Path, size: tuple[int, int]) -> None:
     ffmpeg = ffmpeg_path()
     clip = Clip(64, 36, Fraction(25), 3)
     frames = [np.full((36, 64, 3), (40 * n + 60, 120, 90), np.uint8) for n in range(3)]
@@ -94,6 +104,7 @@ def test_frames_are_enlarged_to_the_delivery_size(tmp_path: Path, size: tuple[in
         size,
         tmp_path / "mezzanine.mkv",
         ffmpeg=ffmpeg,
+        engines=engines,
         device="cpu",
         progress=lambda done, total: None,
     )
