@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from manifests.colors import Color
+from manifests.part import Part
 from manifests.presets import nearest_preset, presets
 from manifests.rates import RateOrAuto
 from manifests.source import Source
+from manifests.svd import Svd
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Point = tuple[Share, Share]
@@ -27,7 +29,8 @@ Anchor = Literal[
 ]  # fmt: skip
 Scalar = str | bool | int | float | None
 Move = Literal["push", "pull", "pan", "tilt", "orbit", "arc", "drift", "hold"]
-Line = Annotated[str, Field(max_length=2000)]
+LONGEST_LINE = 2000
+Line = Annotated[str, Field(max_length=LONGEST_LINE)]
 
 
 def _known_preset(name: str) -> str:
@@ -41,23 +44,7 @@ def _known_preset(name: str) -> str:
     return name
 
 
-def _engine_here(value: object) -> object:
-    if value == "svd":
-        raise PydanticCustomError(
-            "ENGINE_NOT_HERE",
-            "engine is svd, which this version does not have",
-            {"remedy": "this version makes clips with `camera`; write engine: camera or leave it out"},
-        )
-    return value
-
-
 Preset = Annotated[str, AfterValidator(_known_preset), Field(json_schema_extra={"enum": [*sorted(presets())]})]
-
-
-class Part(BaseModel):
-    """A part of an ask: frozen, hashable, no unknown keys, no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Motion(Part):
@@ -160,8 +147,15 @@ class Ask(Part):
     deliver: tuple[Preset, ...] = Field(
         default=("web_1080p",), min_length=1, max_length=50, description="Delivery presets."
     )
-    engine: Annotated[Literal["auto", "camera"], BeforeValidator(_engine_here)] = Field(
-        default="auto", description="What makes the frames; auto: camera."
+    engine: Literal["auto", "camera", "svd"] = Field(
+        default="auto",
+        description="What makes the frames: the camera engine, or Stable Video Diffusion (experimental: it has run on "
+        "random weights only); auto: svd for products where its weights are, are accepted, and are quick enough.",
+    )
+    prompt: Line = Field(
+        default="",
+        description="Words for camera, motion and light, such as `slow push in`; they fill keys by vocabulary.yaml, "
+        "below this layer's own keys. What was not understood is said. No network reads them.",
     )
     seconds: Annotated[float, Field(ge=0.5, le=600)] | None = Field(
         default=None, description="Length; 6 for products, 2 for storyboard panels. Not with `frames`."
@@ -173,6 +167,7 @@ class Ask(Part):
     seed: int = Field(default=0, ge=0, le=2**63 - 1, description="Start of every random number of the shot.")
 
     motion: Motion = Field(default=Motion.model_construct(), description="How the camera moves.")
+    svd: Svd = Field(default=Svd.model_construct(), description="How Stable Video Diffusion makes the clip.")
     light: Light = Field(default=Light.model_construct(), description="A band of light that sweeps over the product.")
     place: Place = Field(default=Place.model_construct(), description="Where the product stands in the frame.")
     backdrop: Backdrop = Field(default=Backdrop.model_construct(), description="What lies behind the product.")

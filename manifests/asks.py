@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from manifests.ask import BUILT_IN, Ask, Part
+from manifests.ask import BUILT_IN, LONGEST_LINE, Ask
 from manifests.errors import Problem
 from manifests.faults import Path, Place, nearest, problems_of, shortened
 from manifests.keys import ask_schema, row_schema
 from manifests.layers import Layer, Values, overlaid, place_of
 from manifests.marked import Marked
+from manifests.part import Part
+from manifests.prompt import read
 from manifests.variants import combinations, variable, variables
 
-_PARTS = ("motion", "light", "place", "backdrop", "upscale", "render")
+_PARTS = ("motion", "svd", "light", "place", "backdrop", "upscale", "render")
 _STAND_IN = {"source": {"kind": "image", "path": "."}}
 """A source for layers that need none by themselves."""
 
@@ -36,27 +39,32 @@ class Asks:
         for name, profile, line in self._written_profiles(written, file):
             self.profiles[name] = self._layer(profile, f"profiles.{name}", file, line)
         built_in = Layer(BUILT_IN[kind], "built-in")
-        self._below: dict[str | None, tuple[Sequence[Layer], Values]] = {}
+        self._below: dict[str | None, _Below] = {}
         for name in (None, *self.profiles):
             layers = [built_in, defaults, *([] if name is None else [self.profiles[name]])]
-            merged: Values = {}
-            for layer in layers:
-                merged = overlaid(merged, layer.values)
-            self._below[name] = layers, merged
+            self._below[name] = _Below(layers, _merged(layers, prompted=True), _merged(layers, prompted=False))
 
     def ask(self, row: Layer, profile: str | None) -> tuple[Values, Ask] | None:
         """A row's merged values and its ask; None, with its problems told, where they are no ask."""
-        layers, merged = self._below[profile]
-        values = overlaid(overlaid(merged, row.values), self._overrides.values)
-        place = _placer([*layers, row, self._overrides], row)
+        values = self._over(row, profile, {})
+        place = _placer([*self._below[profile].layers, row, self._overrides], row)
         ask = self._validated(values, place)
         sound = self._sound_matrix(row.values.get("variants"), place, "")
         return (values, ask) if ask is not None and sound else None
 
-    def varied(self, values: Values, layer: Values, row: Layer) -> Ask | None:
-        """The ask of one variant: `layer` over a row's merged values."""
+    def varied(self, values: Values, layer: Values, row: Layer, profile: str | None) -> Ask | None:
+        """The ask of one variant: `layer` over a row's merged `values`; a variant's prompt takes the others' place."""
+        if layer.get("prompt") is not None:
+            values = self._over(row, profile, layer)
         whole = {key: value for key, value in overlaid(values, layer).items() if key != "variants"}
         return self._validated(whole, lambda path: place_of(("variants",), [row], row))
+
+    def _over(self, row: Layer, profile: str | None, top: Values) -> Values:
+        """Everything below `top` merged with it."""
+        below, upper = self._below[profile], [row, self._overrides, Layer(top)]
+        if not any(layer.values.get("prompt") is not None for layer in upper):
+            return overlaid(overlaid(below.merged, row.values), self._overrides.values)
+        return _merged(upper, prompted=True, start=below.unprompted)
 
     def _validated(self, values: Values, place: Callable[[Path], Place]) -> Ask | None:
         try:
@@ -116,6 +124,28 @@ class Asks:
             line = written.lines["profiles"]
             self.problems.append(Problem("WRONG_TYPE", "profiles: is no mapping", remedy, file, line))
         return []
+
+
+@dataclass(frozen=True)
+class _Below:
+    """What lies below a row: the layers themselves, merged, and merged as if none of them had a prompt."""
+
+    layers: Sequence[Layer]
+    merged: Values
+    unprompted: Values
+
+
+def _merged(layers: Sequence[Layer], *, prompted: bool, start: Values | None = None) -> Values:
+    """The layers, lowest first, over `start`. Of their prompts only the highest counts, just below its own layer."""
+    prompts = [index for index, layer in enumerate(layers) if layer.values.get("prompt") is not None]
+    merged: Values = start or {}
+    for index, layer in enumerate(layers):
+        if prompted and prompts and index == prompts[-1]:
+            prompt = layer.values["prompt"]
+            if isinstance(prompt, str) and len(prompt) <= LONGEST_LINE:  # else the ask refuses it
+                merged = overlaid(merged, read(prompt).layer())
+        merged = overlaid(merged, layer.values)
+    return merged
 
 
 def _placer(layers: Sequence[Layer], home: Layer) -> Callable[[Path], Place]:

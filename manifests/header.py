@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from manifests.ask import Part
 from manifests.names import DEFAULT_TEMPLATE, template_fault
+from manifests.part import Part
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Cell = str | bool | int | float | None

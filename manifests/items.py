@@ -64,7 +64,7 @@ class Items:
         for name, settings in combinations(ask.variants):
             shot_ask = ask
             if name:
-                varied = self.asks.varied(values, settings, layer)
+                varied = self.asks.varied(values, settings, layer, profile)
                 if varied is None:
                     break
                 shot_ask = varied.model_copy(update={"source": ask.source})

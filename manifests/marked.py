@@ -20,7 +20,9 @@ DEEPEST = 12
 """Levels of mappings and lists a manifest may nest."""
 MOST_NODES = 5_000_000
 
-TEXT_KEYS = frozenset({"id", "title", "shot", "panel", "dialogue", "action", "notes", "name", "path", "source", "tags"})
+TEXT_KEYS = frozenset(
+    {"id", "title", "shot", "panel", "dialogue", "action", "notes", "prompt", "name", "path", "source", "tags"}
+)
 """Keys whose plain scalars stay as written: an id of 1.50 is not 1.5."""
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")

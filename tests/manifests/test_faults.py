@@ -27,7 +27,18 @@ def test_every_problem_says_what_to_do(space: Workspace) -> None:
         ("seconds: 0.4", "OUT_OF_RANGE", "0.5 to 600"),
         ("frames: 1", "OUT_OF_RANGE", "2 to 72000"),
         ("seconds: 3, frames: 90", "EXCLUSIVE_KEYS", "keep one"),
-        ("engine: svd", "ENGINE_NOT_HERE", "this version makes clips with `camera`"),
+        ("engine: svdd", "UNKNOWN_VALUE", "did you mean svd?"),
+        ("svd: {model: ../svd}", "BAD_NAME", "svd.model"),
+        ("svd: {canvas: [1000, 576]}", "WRONG_TYPE", "svd.canvas"),
+        ("svd: {canvas: [1024, 4096]}", "OUT_OF_RANGE", "64 to 2048"),
+        ("svd: {guidance: [1, 2, 3]}", "OUT_OF_RANGE", "svd.guidance"),
+        ("svd: {guidance: 0}", "OUT_OF_RANGE", "1 to 20"),
+        ("svd: {sigma_start: 0}", "OUT_OF_RANGE", "0.002 to 700"),
+        ("svd: {steps: 101}", "OUT_OF_RANGE", "1 to 100"),
+        ("svd: {motion_bucket: 512}", "OUT_OF_RANGE", "0 to 511"),
+        ("svd: {adapters: [{name: a/b}]}", "BAD_NAME", "svd.adapters[0].name"),
+        ("svd: {schedule: euler}", "UNKNOWN_VALUE", "karras"),
+        ("prompt: 7.5, svd: {prompt: a}", "UNKNOWN_KEY", "svd.prompt"),
         ("engine: magic", "UNKNOWN_VALUE", "one of auto, camera"),
         ("motion: {move: pusch}", "UNKNOWN_VALUE", "did you mean push?"),
         ("motion: fast", "WRONG_TYPE", "a mapping"),
@@ -145,7 +156,7 @@ rows:
   - source: c.png
   - id: eight
     source: c.png
-    engine: svd
+    engine: svdd
 """
 
 
@@ -161,7 +172,7 @@ def test_ten_faults_are_ten_problems_each_with_its_line(space: Workspace) -> Non
         ("UNKNOWN_PRESET", 18, "five"),
         ("DUPLICATE_ID", 19, "two"),
         ("MISSING_ID", 21, ""),
-        ("ENGINE_NOT_HERE", 24, "eight"),
+        ("UNKNOWN_VALUE", 24, "eight"),
     ]
 
 
