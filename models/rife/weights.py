@@ -1,22 +1,19 @@
-"""RIFE 4 through its ncnn binding: in-between frames from a network, on the CPU or on a Vulkan GPU.
+"""Where RIFE's weights lie and which they are. No torch.
 
-The binding carries no weights: `flownet.param` and `flownet.bin` lie in a folder `rife-v4.6` of the weights folder. It
-holds the interpreter while it works: host it (`models.host.hosted`) wherever anything else has to go on.
+Neither runtime carries weights: `flownet.param` and `flownet.bin` lie in a folder `rife-v4.6` of the weights folder.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
-from models import ncnn
+from models import graph, ncnn
 from models.clip import Frame
 from models.errors import EngineError, EngineMissing
 
@@ -32,6 +29,7 @@ PUBLISHED = (
 WIDTH_MULTIPLE = 64
 """On the CPU the binding shears frames of other widths: it writes rows of its padded width (seen at 70 and 1080)."""
 LICENCE = "MIT"
+Runtime = Literal["ncnn", "torch"]
 KNOWN_BLOBS = {"70de38ecc5b6f1b63afa56108bf76911f04ce630": "rife-v4.6"}
 """git blob id of a published flownet.bin -> its name."""
 
@@ -79,45 +77,15 @@ def require(weights_dir: Path) -> Weights:
     return weights
 
 
-def versions() -> dict[str, str]:
-    """What changes pixels besides the weights."""
-    return {DISTRIBUTION: version(DISTRIBUTION)}
+def versions(runtime: Runtime = "ncnn") -> dict[str, str]:
+    """What changes pixels besides the weights. Raises EngineMissing where torch is wanted and not installed."""
+    return graph.versions() if runtime == "torch" else {DISTRIBUTION: version(DISTRIBUTION)}
 
 
-class Interpolator:
-    """In-between frames of any pair, at any time. `threads`: of the CPU, 0 for all.
-
-    Raises EngineMissing, EngineError.
-    """
-
-    def __init__(self, weights_dir: str | os.PathLike[str], device: str = "auto", threads: int = 0) -> None:
-        self.weights = require(Path(weights_dir))
-        self._number, self.device = ncnn.choose(device)
-        package: Any = ncnn.load(PACKAGE, DISTRIBUTION)
-        self._native = package.wrapped
-        # The folder is given absolute: the binding looks a relative one up in its own package too.
-        self._rife = package.Rife(
-            gpuid=self._number,
-            model=str(self.weights.folder.absolute()),
-            num_threads=threads or os.cpu_count() or 1,
+def same_size(a: Frame, b: Frame) -> None:
+    """Refuse two frames that are not both (H, W, 3) uint8 of one size. Raises EngineError FRAME_SHAPE."""
+    if a.shape != b.shape or a.ndim != 3 or a.shape[2] != 3 or a.dtype != np.uint8 or b.dtype != np.uint8:
+        raise EngineError(
+            f"rife: frames are {a.dtype} {a.shape} and {b.dtype} {b.shape}, wanted two uint8 (H, W, 3) of one size",
+            code="FRAME_SHAPE",
         )
-        self._pairs = 0
-
-    def between(self, a: Frame, b: Frame, t: float) -> Frame:
-        """The frame at `t` (0..1) between `a` and `b`, all (H, W, 3) uint8 sRGB of one size."""
-        if a.shape != b.shape or a.ndim != 3 or a.shape[2] != 3 or a.dtype != np.uint8 or b.dtype != np.uint8:
-            raise EngineError(
-                f"rife: frames are {a.dtype} {a.shape} and {b.dtype} {b.shape}, wanted two uint8 (H, W, 3) of one size",
-                code="FRAME_SHAPE",
-            )
-        if t <= 0 or t >= 1:
-            return a if t <= 0 else b
-        width = a.shape[1]
-        padding = ((0, 0), (0, -width % WIDTH_MULTIPLE), (0, 0))
-        made: Frame = self._rife.process_cv2(np.pad(a, padding, mode="edge"), np.pad(b, padding, mode="edge"), t)
-        self._pairs += 1
-        return made[:, :width]
-
-    def ran(self) -> Mapping[str, str | int]:
-        """What ran so far."""
-        return {"weights": self.weights.name, "device": self.device, "frames": self._pairs}
