@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
+from diffusers.models.attention import BasicTransformerBlock, TemporalBasicTransformerBlock
 from torch import Tensor, nn
 
 from models.errors import EngineError, OutOfMemory
@@ -96,16 +97,29 @@ def free(device: torch.device | None = None) -> None:
 
 
 def park(networks: Any) -> None:
-    """Move `unet`, `vae` and `image_encoder` to main memory: the `offload` rung. `resident` fetches them."""
+    """The `offload` rung: `unet`, `vae` and `image_encoder` go to main memory, and `resident` fetches them.
+
+    The UNet's feed-forward layers, which need the most, then run a frame at a time (4.4 instead of 7.7 GiB of
+    activations with guidance at 1024x576x25): the same arithmetic in smaller products, equal but for rounding.
+    """
+    _feed_forward(networks.unet, 1)
     for name in NETWORKS:
         getattr(networks, name).to("cpu")
     free(networks.device)
 
 
 def unpark(networks: Any) -> None:
-    """Move the networks back to `networks.device`."""
+    """Undo `park`: the networks go back to `networks.device`, and stay."""
+    _feed_forward(networks.unet, None)
     for name in NETWORKS:
         getattr(networks, name).to(networks.device)
+
+
+def _feed_forward(unet: nn.Module, frames: int | None) -> None:
+    """How many frames its feed-forward layers take at once. The UNet's own method cannot go back to all of them."""
+    for module in unet.modules():
+        if isinstance(module, BasicTransformerBlock | TemporalBasicTransformerBlock):
+            module.set_chunk_feed_forward(frames, dim=0)
 
 
 @contextmanager

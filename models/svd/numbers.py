@@ -15,11 +15,11 @@ BLOCK_PX = 8
 BLACK_LEVEL = 12.0
 """8-bit: a frame whose brightest hundredth stays below this shows nothing on any screen (video black is 16)."""
 FLAT_LEVELS = 2.0
-"""8-bit: standard deviation below this is one colour; the plainest studio sweep with a product on it has over 8."""
+"""8-bit: standard deviation below this is one colour. Product photos have over 30, ink drawings on white over 18."""
 LEGITIMATE = 2.0
 """A still within twice a limit may end up under it: it was black or flat to begin with."""
 MOVED_LEVELS = 3.0
-"""8-bit: what a block has to change by to have moved; half-precision decoding alone changes block means by under 1."""
+"""8-bit: what a block has to change by to have moved; rounding to half precision stays within one level."""
 MOVED_SHARE = 0.001
 """Share of blocks that must have moved at some time: 9 of the 9,216 of 1024x576, less than a turning bottle cap."""
 
