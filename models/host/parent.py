@@ -22,10 +22,11 @@ class Host:
     another. Other errors in the child come back with their type (EngineMissing, OutOfMemory, EngineError; what is none
     of models/errors.py as EngineError) and leave it alive.
 
-    Steps: a method (or factory) of the engine that has a parameter `progress` gets a `progress(done, total)` to call
-    there, at no cost worth counting; what it tells, and the percentages an ncnn binding prints, reaches the `progress`
-    given here, which is called where the request waits, ten times a second at most. What it raises goes up from the
-    request, and the child stops at its next step, item or result, or is killed after STOP_SECONDS.
+    Steps: a method (or factory) of the engine that has a parameter `progress` gets a `progress(done, total)` there,
+    which waits for nobody. What it tells, and the percentages an ncnn binding prints, reaches the `progress` given
+    here, called where the request waits, ten times a second at most, and with the last step before an answer. What
+    that raises goes up from the request; the child leaves it at its next step, item or result, or is killed after
+    STOP_SECONDS.
 
     The child is killed when an answer (of a stream: the next result) takes more than `deadline` seconds since it was
     waited for or since the last new step; when making the engine takes more than `start_seconds`, counted likewise;

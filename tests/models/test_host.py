@@ -17,9 +17,7 @@ import pytest
 
 from models.errors import DeviceLost, EngineError, EngineMissing, OutOfMemory
 from models.host import Host, hosted
-
-ROOT = Path(__file__).parents[2]
-FACTORY = "tests.models.faulty_engine:Faulty"
+from tests.models.hosting import FACTORY, ROOT, alive, gone, numbered
 
 
 @pytest.fixture(autouse=True)
@@ -32,24 +30,6 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 def host() -> Iterator[Host]:
     with Host(FACTORY, {"add": 1}, deadline=20) as host:
         yield host
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def gone(pid: int, within: float = 10.0) -> bool:
-    until = time.monotonic() + within
-    while alive(pid) and time.monotonic() < until:
-        time.sleep(0.02)
-    return not alive(pid)
-
-
-def numbered(count: int) -> Iterator[np.ndarray]:
-    return (np.full((36, 64, 3), n, np.uint8) for n in range(count))
 
 
 def test_frames_come_back_and_are_ones_own(host: Host) -> None:
