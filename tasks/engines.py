@@ -68,8 +68,10 @@ class Engines:
             self._make_room(kept)
             raise
         finally:
-            engine.release()
-            self._give_back(kept)
+            try:
+                engine.release()
+            finally:
+                self._give_back(kept)
 
     def close(self) -> None:
         """End all children; requests still waited for raise DeviceLost. Nothing can be used any more."""
