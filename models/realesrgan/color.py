@@ -37,13 +37,18 @@ def true_to(source: Tensor, made: Tensor) -> Tensor:
 
 
 def resized(made: Tensor, width: int, height: int) -> Tensor:
-    """(N, 3, H, W) -> (N, 3, height, width), no larger: each pixel the mean of the area it covers; same dtype."""
+    """(N, 3, H, W) -> (N, 3, height, width), same dtype: OpenCV's INTER_AREA.
+
+    Where neither side grows, each pixel is the mean of the area it covers; otherwise it is blended linearly where it
+    straddles two source pixels.
+    """
     tall, wide = made.shape[-2:]
-    if height > tall or width > wide or min(width, height) < 1:
-        raise EngineError(f"color: {wide}x{tall} cannot be shrunk to {width}x{height}", code="SCALE_UNKNOWN")
+    if (tall, wide) == (height, width):
+        return made
     if tall % height == 0 and wide % width == 0:
-        return made if (tall, wide) == (height, width) else F.avg_pool2d(made, (tall // height, wide // width))
-    return _gathered(_gathered(made, -2, *_cover(tall, height)), -1, *_cover(wide, width))
+        return F.avg_pool2d(made, (tall // height, wide // width))
+    taps = _cover if height <= tall and width <= wide else _straddle
+    return _gathered(_gathered(made, -2, *taps(tall, height)), -1, *taps(wide, width))
 
 
 def _blurred(x: Tensor) -> Tensor:
@@ -64,6 +69,16 @@ def _cover(found: int, wanted: int) -> tuple[NDArray[np.int64], NDArray[np.float
     index = np.floor(left).astype(np.int64) + np.arange(taps)[:, None]
     share = (np.minimum(right, index + 1) - np.maximum(left, index)).clip(0) * wanted / found
     return np.minimum(index, found - 1), share.astype(np.float32)
+
+
+def _straddle(found: int, wanted: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """For each of `wanted` pixels the source pixel it begins in and the next one, (2, wanted), and how much of each."""
+    at = np.arange(wanted)
+    first = np.floor(at * (found / wanted)).astype(np.int64)
+    share = ((at + 1) - (first + 1) * (wanted / found)).clip(0) % 1
+    share[first >= found - 1] = 0
+    index = np.stack([first, np.minimum(first + 1, found - 1)])
+    return index, np.stack([1 - share, share]).astype(np.float32)
 
 
 def _gathered(x: Tensor, axis: int, index: NDArray[np.int64], share: NDArray[np.float32]) -> Tensor:
