@@ -48,7 +48,9 @@ def print_plan(plan: RunPlan, settings: Settings) -> None:
         for shared in planned.plan.renditions:
             left = {one.preset for one in shared.deliveries if not plan.stands(one)}
             stands = [one.preset for one in shared.deliveries if one.preset not in left]
-            out.print(f"{head}  {shared.name}" + (f"  [dim]stands: {', '.join(stands)}[/dim]" if stands else ""))
+            told = [f"stands: {', '.join(stands)}"] if stands else []
+            told += [f"needs {memory(shared.vram_bytes)}"] if shared.vram_bytes and left else []
+            out.print(f"{head}  {shared.name}" + (f"  [dim]{'; '.join(told)}[/dim]" if told else ""))
             table = Table(box=None, show_header=False, padding=(0, 1, 0, 3))
             for stage in shared.stages if left else ():
                 table.add_row(stage.replace("_still", " still"), f"[dim]{escape(shared.why.get(stage, ''))}[/dim]")
@@ -246,6 +248,11 @@ def size(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} TB"
+
+
+def memory(count: float) -> str:
+    """Of a device, `7.6 GiB of memory`: cards are sold in those units."""
+    return f"{count / 2**30:.1f} GiB of memory"
 
 
 def _states(shots: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,15 +17,18 @@ from manifests.ask import Ask
 from manifests.source import ImageSource
 from models import flow, realesrgan
 from models.clip import Clip
+from models.errors import EngineMissing
 from models.interpolate import resample
 from tasks.animate import animate, clip_of
 from tasks.encode import Output, encode
 from tasks.inspect import inspect
-from tasks.planner.estimate import Speed
+from tasks.planner.device import Device, device_of, torch_installed
+from tasks.planner.estimate import SVD, Speed
 from tasks.planner.plan import Means, RenditionPlan, ShotPlan
 from tasks.planner.shot import plan_shot
 from tasks.planner.work import animate_work, encode_work, inspect_work, prepare_work
 from tasks.prepare import look, prepare
+from tasks.recipe import CameraRecipe
 from tasks.tools import Tools
 
 _SIDE = 512
@@ -32,12 +37,13 @@ _SIDE = 512
 def measure(tools: Tools, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[Speed, float]:
     """Seconds per unit of work (tasks/planner/work.py) of the stages every machine has. Takes a few seconds.
 
-    Real-ESRGAN is measured on one small tile, flow on one pair; the rest on one second of a 1080p push.
+    Real-ESRGAN is measured on one small tile, flow on one pair, SVD (where its libraries are) by matrix products, which
+    are most of its work; the rest on one second of a 1080p push.
     """
     with tempfile.TemporaryDirectory(dir=tools.catalog.store.incoming) as folder:
         picture = Path(folder) / "card.png"
         Image.fromarray(_card()).save(picture)
-        plan = _plan(picture, tools)
+        plan, move = _plan(picture, tools)
         speeds: dict[Speed, float] = {}
         files: dict[str, Path] = {}
 
@@ -46,15 +52,13 @@ def measure(tools: Tools, progress: Callable[[int, int], None] = lambda done, to
 
         speeds["prepare", "dailies"] = _timed(staging) / prepare_work(plan.prepare)
         progress(1, 5)
-        frames = animate(files, plan.animate, planes=True, workers=tools.workers)
-        speeds["animate", "camera"] = _timed(lambda: list(frames)) / animate_work(plan.animate)
+        frames = animate(files, move, planes=True, workers=tools.workers)
+        speeds["animate", "camera"] = _timed(lambda: list(frames)) / animate_work(move)
         progress(2, 5)
         delivery = plan.deliveries[0]
         target = Path(folder) / "clip.mp4"
-        made = list(animate(files, plan.animate, planes=False, workers=tools.workers))
-        spent = _timed(
-            lambda: encode(made, clip_of(plan.animate), [Output(delivery.encode, target)], ffmpeg=tools.ffmpeg)
-        )
+        made = list(animate(files, move, planes=False, workers=tools.workers))
+        spent = _timed(lambda: encode(made, clip_of(move), [Output(delivery.encode, target)], ffmpeg=tools.ffmpeg))
         speeds["encode", "ffmpeg"] = spent / encode_work(delivery.encode)
         progress(3, 5)
         speeds["inspect", "dailies"] = _timed(lambda: inspect(target, delivery.inspect)) / inspect_work(
@@ -63,17 +67,21 @@ def measure(tools: Tools, progress: Callable[[int, int], None] = lambda done, to
         progress(4, 5)
     speeds["interpolate", "flow"] = _flow()
     speeds["upscale", "realesrgan"] = _upscale(tools.device)
+    if torch_installed():
+        speeds[SVD] = _svd(device_of(tools.device))
     progress(5, 5)
     return speeds
 
 
-def _plan(picture: Path, tools: Tools) -> RenditionPlan:
+def _plan(picture: Path, tools: Tools) -> tuple[RenditionPlan, CameraRecipe]:
     ask = Ask(source=ImageSource(kind="image", path=picture, mask=None, page=None), seconds=1.0, frames=None)
     facts = look(picture, max_pixels=tools.max_pixels)
     means = Means(rife=False, max_pixels=tools.max_pixels)
     planned = plan_shot("card", "card", "", 1, ask, "product", facts, means, lambda spec: f"{spec.name}.mp4")
     assert isinstance(planned, ShotPlan), planned
-    return planned.renditions[0].model_copy(update={"upscale_still": None})
+    rendition = planned.renditions[0].model_copy(update={"upscale_still": None})
+    assert isinstance(rendition.animate, CameraRecipe)
+    return rendition, rendition.animate
 
 
 def _card() -> np.ndarray:
@@ -99,6 +107,39 @@ def _upscale(device: str) -> float:
     tile = _card()[80:144, 80:144]
     engine = realesrgan.Upscaler("realesrgan-x4plus", 4, device=device)
     return _timed(lambda: engine.still(tile)) / (tile.shape[0] * tile.shape[1] / 1e6)
+
+
+_MATMUL = """
+import sys, time, torch
+device, dtype, side, times = sys.argv[1], getattr(torch, sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+a = torch.rand(side, side, device=device, dtype=dtype)
+def spent(times):
+    started = time.monotonic()
+    for _ in range(times):
+        a @ a
+    if a.is_cuda:
+        torch.cuda.synchronize()
+    return time.monotonic() - started
+spent(2)
+print(spent(times) / (2 * side**3 * times / 1e12))
+"""
+"""Run in a process of its own: this one stays free of torch and of a CUDA context."""
+_EFFICIENCY = 0.5
+"""What of a matrix product's pace the whole of SVD keeps: a third of its time goes to moving numbers."""
+
+
+def _svd(device: Device) -> float:
+    """Seconds per TFLOP of SVD."""
+    on_cuda = device.kind == "cuda"
+    asked = (device.torch, "float16", "8192", "40") if on_cuda else ("cpu", "float32", "1536", "4")
+    ran = subprocess.run([sys.executable, "-c", _MATMUL, *asked], capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        raise EngineMissing(
+            f"torch does not work on {device.name}",
+            remedy='look at `python -c "import torch"`, or set DAILIES_DEVICE=cpu',
+            evidence=ran.stderr[-2000:],
+        )
+    return float(ran.stdout) / _EFFICIENCY
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.catalog import Catalog
-from models import rife
 from tasks.engines import Engines
+from tasks.planner.means import means_of
 from tasks.planner.plan import Means
 
 
@@ -31,4 +31,4 @@ class Tools:
     @property
     def means(self) -> Means:
         """What the planner may count on."""
-        return Means(rife=rife.available(self.weights_dir) is not None, max_pixels=self.max_pixels)
+        return means_of(self.catalog, self.weights_dir, self.device, self.max_pixels)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from tasks.planner.plan import DeliveryPlan, RenditionPlan
+from tasks.planner.plan import DeliveryPlan, Means, RenditionPlan
 from tasks.planner.work import (
     animate_work,
     encode_work,
     inspect_work,
     interpolate_work,
+    master_pixels,
     prepare_work,
     upscale_frames_work,
     upscale_still_work,
@@ -28,12 +29,19 @@ SHIPPED: Mapping[Speed, float] = {
     ("upscale", "realesrgan"): 390.0,
     ("prepare", "dailies"): 0.35,
     ("animate", "camera"): 0.006,
+    ("animate", "svd"): 12.0,
     ("interpolate", "rife"): 0.97,
     ("interpolate", "flow"): 0.055,
     ("encode", "ffmpeg"): 0.018,
     ("inspect", "dailies"): 0.004,
 }
 """Seconds per unit of work on two cores, measured on the machine this was written on."""
+SVD: Speed = ("animate", "svd")
+UPSCALE: Speed = ("upscale", "realesrgan")
+SVD_ON_CUDA = 0.02
+"""Seconds per TFLOP on a card nobody has measured: 50 TFLOP/s, between what an RTX 3090 and a 4090 can be kept at."""
+UPSCALE_ON_CUDA = 36 * SVD_ON_CUDA
+"""Per megapixel: realesrgan-x4plus is 21.2 TFLOP for 1024x576."""
 
 _BITS_PER_PIXEL = {"h264": 0.06, "hevc": 0.04, "av1": 0.03, "prores": 3.6, "ffv1": 9.0}
 """Of camera moves over product photos at constant quality."""
@@ -55,6 +63,16 @@ class Speeds:
         }
         return cls(seconds, basis)
 
+    def on(self, means: Means) -> Speeds:
+        """On the device that is here, where it is not known from history: a card is a thousand times a CPU."""
+        here: Seconds = {}
+        if self.basis[SVD] == "shipped":
+            here[SVD] = means.tflop_seconds
+        if means.torch_upscale and self.basis[UPSCALE] != "history":
+            here[UPSCALE] = UPSCALE_ON_CUDA
+        shipped: dict[Speed, Basis] = dict.fromkeys(here, "shipped")
+        return Speeds({**self.seconds, **here}, {**self.basis, **shipped})
+
     def of(self, stage: str, engine: str, work: float) -> float:
         """Seconds that `work` takes."""
         return self.seconds[stage, engine] * work
@@ -75,7 +93,7 @@ def seconds_of(plan: RenditionPlan, pixels: int, speeds: Speeds, wanted: Collect
     if plan.upscale_still:
         add("upscale", plan.upscale_still.engine, upscale_still_work(plan.upscale_still, pixels))
     add("prepare", "dailies", prepare_work(plan.prepare))
-    add("animate", plan.animate.engine, animate_work(plan.animate))
+    add("animate", plan.animate.engine, animate_work(plan.animate, plan.tflop))
     if plan.upscale:
         add("upscale", plan.upscale.engine, upscale_frames_work(plan.upscale, plan.animate))
     if plan.interpolate:
@@ -98,6 +116,6 @@ def bytes_of(recipe: EncodeRecipe) -> int:
 def stored_bytes(plan: RenditionPlan) -> int:
     """About how much the store grows by a rendition's still, master and mezzanine, beside its deliveries."""
     still = prepare_work(plan.prepare) * 1e6 * (2.2 if plan.prepare.layers else 1.4)
-    master = animate_work(plan.animate) * 1e6 * 0.4 if plan.master else 0.0
+    master = master_pixels(plan.animate) * 1e6 * 0.4 if plan.master else 0.0
     mezzanine = master * plan.upscale.scale**2 if plan.upscale else 0.0
     return int(still + master + mezzanine)

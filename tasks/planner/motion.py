@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Literal
 
 from models.camera.move import Move
 from models.camera.path import Box, extent, path
@@ -34,26 +35,30 @@ def flight(subject: Subject, frame: tuple[int, int], timing: Timing, box: Sides,
     A whole picture is looked at from inside (`widest` view = home frame); a product's camera may look beyond home, and
     never cuts the product.
     """
-    motion, whole = subject.ask.motion, subject.whole
-    direction = motion.direction
+    move = asked_move(subject, box, subject.ask.motion.focus)
+    return _fly(move, frame, timing.cycle, timing.rate, None if subject.whole else with_room(box, safe))
+
+
+def asked_move(subject: Subject, box: Sides, focus: Point | Literal["product"]) -> Move:
+    """The move as the row asks for it, about `focus` or the middle of the product's `box`, in home-frame shares."""
+    motion, direction = subject.ask.motion, subject.ask.motion.direction
     if motion.move == "tilt" and direction in ("left", "right"):
         direction = "up"
-    focus: Point = motion.focus if isinstance(motion.focus, tuple) else ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-    move = Move(
+    return Move(
         move=motion.move,
         amount=motion.amount,
         direction=direction,
         easing=motion.easing,
-        focus=focus,
+        focus=focus if isinstance(focus, tuple) else ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2),
         loop=motion.loop,
         parallax=subject.parallax,
         seed=subject.ask.seed,
-        base="widest" if whole else "nearest",
+        base="widest" if subject.whole else "nearest",
     )
-    return _fly(move, frame, timing.cycle, timing.rate, None if whole else _with_room(box, safe))
 
 
-def _with_room(box: Sides, safe: Sides) -> Box:
+def with_room(box: Sides, safe: Sides) -> Box:
+    """`box` with half of each `safe` margin around it, up to `ROOM`."""
     left, top, right, bottom = (min(margin / 2, ROOM) for margin in safe)
     return Box(max(0.0, box[0] - left), max(0.0, box[1] - top), min(1.0, box[2] + right), min(1.0, box[3] + bottom))
 

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.planner.device import CPU, Device
 from tasks.recipe import (
-    CameraRecipe,
+    AnimateRecipe,
     EncodeRecipe,
     InspectRecipe,
     InterpolateRecipe,
     PrepareRecipe,
     Recipe,
+    SvdRecipe,
     UpscaleRecipe,
 )
+from tasks.weights.offers import Offer
 
 
 @dataclass(frozen=True)
 class Means:
-    """What this machine can do: `rife` is True where its weights are; `max_pixels` bounds a source picture."""
+    """What this machine can do; `tasks.planner.means.means_of` looks it up.
+
+    `rife`: its weights are here. `max_pixels` bounds a source picture. `svd`: checkpoints by name, each with its
+    licence's standing; `adapters`: LoRAs by name. `torch`: the `gpu` extra is installed; it works on `device`, at
+    `tflop_seconds` per TFLOP of SVD.
+    """
 
     rife: bool
     max_pixels: int
+    svd: Mapping[str, Offer] = field(default_factory=dict[str, Offer], hash=False)
+    adapters: frozenset[str] = frozenset()
+    device: Device = CPU
+    torch: bool = False
+    tflop_seconds: float = 12.0
+
+    @property
+    def torch_upscale(self) -> bool:
+        """Frames are enlarged and interpolated in torch: where there is a card for it. The CPU has ncnn."""
+        return self.torch and self.device.kind == "cuda"
 
 
 class Picture(Recipe):
@@ -52,22 +71,27 @@ class RenditionPlan(Recipe):
     """A shot at one aspect, size and rate, and the stages that make it. `None` means the stage is not needed.
 
     `why` maps each stage (`upscale_still prepare animate upscale interpolate encode`) to the reason it runs, or does
-    not.
+    not. `vram_bytes`: device memory that `animate` is estimated to need, 0 for the camera engine; `tflop`: its work.
     """
 
     name: str
     upscale_still: UpscaleRecipe | None
     prepare: PrepareRecipe
-    animate: CameraRecipe
+    animate: AnimateRecipe
     upscale: UpscaleRecipe | None
     interpolate: InterpolateRecipe | None
     deliveries: tuple[DeliveryPlan, ...]
     why: dict[str, str]
+    vram_bytes: int = 0
+    tflop: float = 0.0
 
     @property
     def master(self) -> bool:
-        """True when the animated frames are kept: a later stage reads them, so a resume may start there."""
-        return self.upscale is not None or self.interpolate is not None
+        """True when the animated frames are kept: a later stage reads them, so a resume may start there.
+
+        What SVD made is kept always: it is the dearest of all stages.
+        """
+        return isinstance(self.animate, SvdRecipe) or self.upscale is not None or self.interpolate is not None
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def plan_run(
     facts = survey(
         catalog, (shot.ask for shot in manifest.shots), max_pixels=means.max_pixels, workers=workers, progress=progress
     )
-    files = {item.id: item.file for item in manifest.items}
+    files, speeds = {item.id: item.file for item in manifest.items}, speeds.on(means)
     with _uncollected():
         planned = [
             _plan(manifest, shot, files[shot.item_id], facts[Sight.of(shot.ask)], means, refresh)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
 
 from manifests.presets import Preset
 from models import realesrgan
 from tasks.planner.delivery import delivery_plan
-from tasks.planner.motion import camera_recipe, flight
+from tasks.planner.engine import Choice
+from tasks.planner.motion import Flight, camera_recipe, flight
 from tasks.planner.plan import RenditionPlan
-from tasks.planner.still import completed, enlargement, is_dark, staging, upscale_recipe
+from tasks.planner.still import Staging, completed, enlargement, is_dark, staging, upscale_recipe
 from tasks.planner.subject import Subject
+from tasks.planner.svd import draft, extended
 from tasks.planner.timing import Timing
-from tasks.recipe import InterpolateRecipe, Sides, UpscaleRecipe
+from tasks.recipe import AnimateRecipe, InterpolateRecipe, Sides, UpscaleRecipe
+from tasks.weights.offers import Offer
 
 
 @dataclass
@@ -34,40 +37,40 @@ class Share:
 
 
 def plan_rendition(
-    subject: Subject, share: Share, name: str, file_of: Callable[[Preset], str]
+    subject: Subject, share: Share, name: str, file_of: Callable[[Preset], str], engine: Choice
 ) -> tuple[RenditionPlan, list[str]]:
-    """The plan of one rendition, and what people may want to know about it."""
-    ask = subject.ask
-    why: dict[str, str] = {}
+    """The plan of one rendition by the chosen engine, and what people may want to know about it."""
     notes: list[str] = []
-    size, made_at = _engine_frame(subject, share)
+    why: dict[str, str] = {}
+    if engine.offer is not None:
+        when = extended(subject, share.timing)
+        notes += when.notes[len(share.timing.notes) :]
+        share = replace(share, timing=when)
+        drawn = _by_svd(subject, share, engine.offer)
+        notes += [*engine.offer.warnings, *drawn.notes]
+    else:
+        drawn = _by_camera(subject, share, engine.why)
+    staged, flown, animate = drawn.staged, drawn.flown, drawn.animate
 
-    staged = staging(subject, size, share.safe)
     if staged.given < staged.asked - 0.005:
         room = f"the product {staged.given:.2f} of the frame, not {staged.asked:.2f}"
         notes.append(f"{share.presets[0].name}: safe margins leave {room}")
-    flown = flight(subject, size, made_at, staged.box, share.safe)
     if flown.kept < 0.995:
-        notes.append(
-            f"{ask.motion.move}: the whole amount would take the product to the edge, {flown.kept:.0%} of it is flown"
-        )
-    if ask.motion.parallax not in ("auto", 0.0) and not subject.cutout:
+        move = subject.ask.motion.move
+        notes.append(f"{move}: the whole amount would take the product to the edge, {flown.kept:.0%} of it is flown")
+    if subject.ask.motion.parallax not in ("auto", 0.0) and not subject.cutout:
         notes.append("parallax: nothing tells the product from its backdrop, both move as one; a source.mask would")
     enlarge, why["upscale_still"] = enlargement(subject, staged.enlarged / min(1.0, flown.nearest))
-    prepare = completed(staged, flown.overscan, flown.nearest, layers=subject.parallax > 0)
-    shown = f"product takes {staged.given:.2f} of {size[0]}x{size[1]}"
+    prepare = completed(staged, flown.overscan, flown.nearest, layers=flown.move.parallax > 0)
+    shown = f"product takes {staged.given:.2f} of {drawn.size[0]}x{drawn.size[1]}"
     why["prepare"] = f"{prepare.product}: {shown}, {prepare.backdrop} backdrop"
+    why["animate"] = drawn.why
+    upscale = _upscale(subject, drawn.size, share, why)
+    interpolate = _interpolate(subject, drawn.made_at, share, why)
 
-    animate = camera_recipe(subject, flown, size, made_at)
-    clip = f"{size[0]}x{size[1]}, {made_at.frames} frames at {float(made_at.rate):.5g}"
-    direct = size == share.size and made_at.rate == share.timing.rate
-    why["animate"] = f"camera {animate.move} " + (f"straight at {clip}" if direct else f"at {clip}, as render asks")
-    upscale = _upscale(subject, size, share, why)
-    interpolate = _interpolate(subject, made_at, share, why)
-
-    moving, dark = animate.move != "hold" or animate.sweep > 0, is_dark(subject, prepare)
+    dark = is_dark(subject, prepare)
     deliveries = tuple(
-        delivery_plan(subject, spec, share.size, share.timing, file_of(spec), moving=moving, dark=dark)
+        delivery_plan(subject, spec, share.size, share.timing, file_of(spec), moving=drawn.moving, dark=dark)
         for spec in share.presets
     )
     why["encode"] = ", ".join(spec.name for spec in share.presets) + (" in one pass" if len(deliveries) > 1 else "")
@@ -80,8 +83,65 @@ def plan_rendition(
         interpolate=interpolate,
         deliveries=deliveries,
         why=why,
+        vram_bytes=drawn.vram_bytes,
+        tflop=drawn.tflop,
     )
     return plan, notes
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What one engine makes of a rendition: `size` and `made_at` are those of its own frames."""
+
+    size: tuple[int, int]
+    made_at: Timing
+    staged: Staging
+    flown: Flight
+    animate: AnimateRecipe
+    moving: bool
+    why: str
+    notes: tuple[str, ...] = ()
+    vram_bytes: int = 0
+    tflop: float = 0.0
+
+
+def _by_camera(subject: Subject, share: Share, reason: str) -> _Drawn:
+    size, made_at = _engine_frame(subject, share)
+    staged = staging(subject, size, share.safe)
+    flown = flight(subject, size, made_at, staged.box, share.safe)
+    animate = camera_recipe(subject, flown, size, made_at)
+    clip = f"{size[0]}x{size[1]}, {made_at.frames} frames at {float(made_at.rate):.5g}"
+    direct = size == share.size and made_at.rate == share.timing.rate
+    why = f"camera {animate.move} " + (f"straight at {clip}" if direct else f"at {clip}, as render asks")
+    why += f"; {reason}" if reason else ""
+    return _Drawn(size, made_at, staged, flown, animate, animate.move != "hold" or animate.sweep > 0, why)
+
+
+def _by_svd(subject: Subject, share: Share, offer: Offer) -> _Drawn:
+    made = draft(subject, share.size, share.safe, share.timing, offer.checkpoint)
+    recipe, camera = made.recipe, made.recipe.camera
+    way = f"camera {camera.move} from sigma {recipe.sigma_start:g}" if camera else "free motion"
+    size = f"{recipe.canvas_width}x{recipe.canvas_height}"
+    cut = "" if made.canvas.middle == made.canvas.size else f", its middle {recipe.width}x{recipe.height} kept"
+    clip = f"{recipe.frames} frames at {float(made.made_at.rate):.5g}"
+    why = f"{recipe.model} {way}, {recipe.schedule} {recipe.steps}, {recipe.dtype}, {size}{cut}, {clip} (experimental)"
+    notes = made.notes
+    if not made.fits:
+        room = f"{made.vram_bytes / 2**30:.1f} GiB are estimated, {subject.means.device.name} has"
+        notes += (f"svd: {room} {subject.means.device.vram_bytes / 2**30:.1f}: it may run out of memory",)
+    moving = camera is None or camera.move != "hold" or camera.sweep > 0
+    return _Drawn(
+        made.canvas.middle,
+        made.made_at,
+        made.staged,
+        made.flown,
+        recipe,
+        moving,
+        why,
+        notes,
+        made.vram_bytes,
+        made.tflop,
+    )
 
 
 def even(value: float) -> int:
@@ -125,7 +185,7 @@ def _interpolate(subject: Subject, made_at: Timing, share: Share, why: dict[str,
     why["interpolate"] = f"{float(made_at.rate):.5g} to {float(share.timing.rate):.5g} fps by {engine}{reason}"
     return InterpolateRecipe(
         engine=engine,
-        runtime="ncnn" if engine == "rife" else "opencv",
+        runtime="opencv" if engine == "flow" else "torch" if subject.means.torch_upscale else "ncnn",
         rate_in=str(made_at.rate),
         rate_out=str(share.timing.rate),
         frames_in=made_at.frames,

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import groupby
 
 from manifests.ask import Ask
 from manifests.errors import Problem
+from manifests.faults import shortened
 from manifests.presets import Preset, preset
+from manifests.prompt import Mapped, read
 from manifests.requirements import check
+from tasks.planner.engine import PATIENCE, Choice, choice
 from tasks.planner.placement import safe_margins
 from tasks.planner.plan import Means, Picture, RenditionPlan, ShotPlan
 from tasks.planner.rendition import Share, even, plan_rendition
 from tasks.planner.subject import Subject
+from tasks.planner.svd import obstacles
 from tasks.planner.timing import timing
 from tasks.prepare import PictureFacts
 
@@ -28,13 +33,16 @@ def plan_shot(
     name_of: Callable[[Preset], str],
     *,
     refresh: bool = False,
+    fallback: str = "",
 ) -> ShotPlan | list[Problem]:
     """The plan of one shot, or everything about it that cannot be met.
 
-    `facts` are the picture's (`tasks.prepare.look`); `name_of` gives a delivery's readable file name.
+    `facts` are the picture's (`tasks.prepare.look`); `name_of` gives a delivery's readable file name. `fallback`: why
+    the camera engine makes it, whatever the row asks.
     """
     subject = Subject(ask, kind, facts, means)
-    problems = list(_refusals(subject))
+    engine = Choice(why=fallback) if fallback else choice(subject)
+    problems = [*_refusals(subject), *engine.problems]
     notes: list[str] = []
     shares: dict[object, Share] = {}
     for spec in map(preset, ask.deliver):
@@ -45,17 +53,20 @@ def plan_shot(
         safe = safe_margins(ask, spec, whole=subject.whole)
         frames = (size, when.rate, when.frames, when.cycle, when.after, safe)
         shares.setdefault(frames, Share(size, when, safe)).presets.append(spec)
+    if engine.offer is not None:
+        checkpoint = engine.offer.checkpoint
+        found = [one for share in shares.values() for one in obstacles(subject, share.size, share.timing, checkpoint)]
+        if found and ask.engine == "auto":
+            engine = Choice(why=found[0].message)
+        else:
+            problems += dict.fromkeys(found)
     if problems:
         return problems
 
-    renditions: list[RenditionPlan] = []
-    taken: set[str] = set()
-    for share in shares.values():
-        name = share.name if share.name not in taken else f"{share.name}-{len(renditions) + 1}"
-        taken.add(name)
-        plan, said = plan_rendition(subject, share, name, name_of)
-        renditions.append(plan)
-        notes += said
+    renditions, said = _renditions(subject, shares.values(), name_of, engine)
+    if engine.offer is not None and ask.engine == "auto" and (why := _too_much(means, renditions)):
+        renditions, said = _renditions(subject, shares.values(), name_of, Choice(why=why))
+    notes += [*said, *_understood(subject)]
     picture = Picture(
         path=str(ask.source.path),
         sha256=facts.sha256,
@@ -74,6 +85,75 @@ def plan_shot(
         seconds=0.0,
         refresh=refresh,
     )
+
+
+def camera_fallback(
+    rendition: RenditionPlan, ask: Ask, kind: str, facts: PictureFacts, means: Means, why: str
+) -> RenditionPlan | list[Problem]:
+    """The same rendition by the camera engine: same name, same deliveries with the same `ask_sha256`.
+
+    `why` says in words what was wrong with the clip it takes the place of; the plan's `why["animate"]` carries it.
+    """
+    names = {one.preset: one.name for one in rendition.deliveries}
+    asked = ask.model_copy(update={"deliver": tuple(names)})
+    planned = plan_shot("", "", "", 0, asked, kind, facts, means, lambda spec: names[spec.name], fallback=why)
+    if not isinstance(planned, ShotPlan):
+        return planned
+    return planned.renditions[0].model_copy(update={"name": rendition.name})
+
+
+def _renditions(
+    subject: Subject, shares: Iterable[Share], name_of: Callable[[Preset], str], engine: Choice
+) -> tuple[list[RenditionPlan], list[str]]:
+    """A rendition for each share, names apart, and what people may want to know."""
+    renditions: list[RenditionPlan] = []
+    notes: list[str] = []
+    taken: set[str] = set()
+    for share in shares:
+        name = share.name if share.name not in taken else f"{share.name}-{len(renditions) + 1}"
+        taken.add(name)
+        plan, said = plan_rendition(subject, share, name, name_of, engine)
+        renditions.append(plan)
+        notes += said
+    return renditions, notes
+
+
+def _too_much(means: Means, renditions: Iterable[RenditionPlan]) -> str:
+    """Why this machine had better not make a shot by SVD; empty where it can."""
+    plans, device = list(renditions), means.device
+    need, seconds = max(plan.vram_bytes for plan in plans), sum(plan.tflop for plan in plans) * means.tflop_seconds
+    if device.vram_bytes and need > device.vram_bytes:
+        return f"svd would need {need / 2**30:.1f} GiB, {device.name} has {device.vram_bytes / 2**30:.1f}"
+    if seconds > PATIENCE:
+        hours, minutes = divmod(round(seconds / 60), 60)
+        about = f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+        return f"svd would take about {about} on this {device.kind}; engine: svd makes it all the same"
+    return ""
+
+
+def _understood(subject: Subject) -> Iterable[str]:
+    """What became of the prompt's words, and which of them nobody here understands."""
+    if not subject.ask.prompt:
+        return
+    reading = read(subject.ask.prompt)
+    told: list[str] = []
+    for words, group in groupby(reading.mapped, key=lambda one: one.words):
+        keys = [f"{one.key} {_said(one.value)}{_unless(subject, one)}" for one in group]
+        told.append(f"'{shortened(words)}' -> {', '.join(keys)}")
+    if reading.unmapped:
+        told.append("not understood: " + ", ".join(f"'{shortened(words)}'" for words in reading.unmapped))
+    yield f"prompt: {'; '.join(told) or 'it says nothing'}; no network reads it"
+
+
+def _unless(subject: Subject, one: Mapped) -> str:
+    """What stands over a prompt's key, where another key of the row or of a higher layer does."""
+    part, _, name = one.key.partition(".")
+    found = getattr(getattr(subject.ask, part), name)
+    return "" if found == one.value else f" ({_said(found)} stands over it)"
+
+
+def _said(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _refusals(subject: Subject) -> Iterable[Problem]:

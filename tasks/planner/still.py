@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Literal
 
 from models import realesrgan
+from tasks.planner.canvas import Canvas
 from tasks.planner.placement import anchor_point, fills
 from tasks.planner.subject import Subject
 from tasks.prepare.placement import place
@@ -37,10 +38,15 @@ class Staging:
     given: float
 
 
-def staging(subject: Subject, size: tuple[int, int], safe: Sides) -> Staging:
-    """Place the product in a frame of `size` (width, height px) with `safe` margins."""
+def staging(subject: Subject, size: tuple[int, int], safe: Sides, canvas: Canvas | None = None) -> Staging:
+    """Place the product in a frame of `size` (width, height px) with `safe` margins.
+
+    With a `canvas` the frame is its middle, and the picture is staged on all of it.
+    """
     ask, facts = subject.ask, subject.facts
     asked, given, in_free = fills(facts.box, size, ask, safe, whole=subject.whole)
+    if canvas is not None:
+        size, safe = canvas.size, canvas.safe(safe)
     backdrop = ask.backdrop.kind
     if backdrop == "auto":
         backdrop = "floor" if facts.product == "alpha" else "extend"
@@ -99,15 +105,18 @@ def upscale_recipe(subject: Subject, model: str, scale: int, of: Literal["still"
     elif asked != "auto":
         model = asked
     page = (subject.ask.source.page or 0) if of == "still" else 0
-    return _upscale_recipe(model, of, page, subject.means.max_pixels)
+    runtime = "torch" if of == "frames" and subject.means.torch_upscale else "ncnn"
+    return _upscale_recipe(model, of, page, subject.means.max_pixels, runtime)
 
 
 @lru_cache(maxsize=256)
-def _upscale_recipe(model: str, of: Literal["still", "frames"], page: int, max_pixels: int) -> UpscaleRecipe:
+def _upscale_recipe(
+    model: str, of: Literal["still", "frames"], page: int, max_pixels: int, runtime: Literal["ncnn", "torch"]
+) -> UpscaleRecipe:
     weights = realesrgan.models()[model]
     return UpscaleRecipe(
         engine="realesrgan",
-        runtime="ncnn",
+        runtime=runtime,
         model=model,
         scale=weights.scale,
         tile=weights.tile,

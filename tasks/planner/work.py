@@ -5,7 +5,18 @@ Estimates multiply these by seconds per unit (tasks/planner/estimate.py); every 
 
 from __future__ import annotations
 
-from tasks.recipe import CameraRecipe, EncodeRecipe, InspectRecipe, InterpolateRecipe, PrepareRecipe, UpscaleRecipe
+from models.svd.checkpoint import Checkpoint
+from models.svd.schedules import sigmas, start_at
+from models.svd.work import tflop
+from tasks.recipe import (
+    AnimateRecipe,
+    EncodeRecipe,
+    InspectRecipe,
+    InterpolateRecipe,
+    PrepareRecipe,
+    SvdRecipe,
+    UpscaleRecipe,
+)
 
 _MEGA = 1e6
 
@@ -23,7 +34,7 @@ def upscale_still_work(recipe: UpscaleRecipe, pixels: int) -> float:
     return pixels / _MEGA * _NETWORK.get(recipe.model, _LIGHT)
 
 
-def upscale_frames_work(recipe: UpscaleRecipe, frames: CameraRecipe) -> float:
+def upscale_frames_work(recipe: UpscaleRecipe, frames: AnimateRecipe) -> float:
     """Megapixels of all source frames, in pixels of realesrgan-x4plus."""
     return frames.frames * frames.width * frames.height / _MEGA * _NETWORK.get(recipe.model, _LIGHT)
 
@@ -35,12 +46,36 @@ def prepare_work(recipe: PrepareRecipe) -> float:
     return width * height * recipe.density**2 / _MEGA
 
 
-def animate_work(recipe: CameraRecipe) -> float:
-    """Megapixels of all frames; a frame in colour or with two layers counts for more than one of planes."""
+def animate_work(recipe: AnimateRecipe, tflop: float = 0.0) -> float:
+    """Megapixels of all frames; a frame in colour or with two layers counts for more than one of planes.
+
+    Of SVD it is `tflop`, which the plan holds (`RenditionPlan.tflop`): a recipe does not say how large its network is.
+    """
+    if isinstance(recipe, SvdRecipe):
+        return tflop
     colour = recipe.sweep > 0 or recipe.parallax > 0
     moving = recipe.move != "hold" or recipe.sweep > 0
     frames = recipe.frames if moving else 1
     return frames * recipe.width * recipe.height / _MEGA * (3.0 if colour else 1.0)
+
+
+def master_pixels(recipe: AnimateRecipe) -> float:
+    """Megapixels of all frames of a master."""
+    return recipe.frames * recipe.width * recipe.height / _MEGA
+
+
+def svd_tflop(recipe: SvdRecipe, checkpoint: Checkpoint) -> float:
+    """TFLOP of a clip: the steps its prior leaves, twice for windows that are drawn from both ends, and decoding."""
+    levels = sigmas(recipe.schedule, recipe.steps)
+    steps = len(levels) - 1 - start_at(levels, recipe.sigma_start)
+    size = recipe.canvas_width, recipe.canvas_height
+    shown = recipe.camera is not None and recipe.sigma_start > 0
+    if recipe.task == "image":
+        pictures = recipe.frames if shown else 1
+        return tflop(checkpoint, *size, recipe.frames, steps, recipe.guidance != (1.0, 1.0), pictures)
+    windows = 1 if recipe.task != "long" else -(-(recipe.frames - 1) // (recipe.window - 1))
+    pictures = recipe.window if shown else 2
+    return windows * tflop(checkpoint, *size, recipe.window, 2 * steps, True, pictures)
 
 
 def interpolate_work(recipe: InterpolateRecipe) -> float:

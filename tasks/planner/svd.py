@@ -1,0 +1,237 @@
+"""From the ask to a recipe of Stable Video Diffusion: canvas, frames, the commanded path, settings, memory and work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil
+from typing import Literal, NamedTuple
+
+from manifests.errors import Problem
+from manifests.svd import BUCKET, FPS
+from models.svd.checkpoint import Checkpoint
+from models.svd.settings import LADDER
+from models.svd.vram import estimate, first_rung
+from tasks.planner.canvas import SIZES, Canvas, canvas_of, fly
+from tasks.planner.engine import LOCKED, from_prompt
+from tasks.planner.motion import Flight, asked_move, camera_recipe, with_room
+from tasks.planner.still import Staging, staging
+from tasks.planner.subject import Subject
+from tasks.planner.timing import Timing
+from tasks.planner.work import svd_tflop
+from tasks.recipe import AdapterRecipe, Sides, SvdRecipe
+
+SLOWEST = Fraction(4)
+"""Frames per second below which a clip is made of several windows: what is between is guessed from too far apart."""
+PRODUCT_SIGMA, WHOLE_SIGMA = 3.87, 15.6
+"""Noise on the camera's own frames, steps 15 and 12 of Karras 25: a product is kept, a whole picture may come alive.
+
+CamTrol (arXiv 2406.10126) takes steps 10 to 12 for scenes. Judged, to be tuned on real weights."""
+STEPS = {"karras": 25, "align-your-steps": 10, "lcm": 4}
+SPLIT_PX = 8.0
+"""Where light is parted from texture, on a canvas 576 px high: print and grain are finer, reflections are coarser."""
+DRIFT_PX = 3.0
+"""Mean error of the product's path, in pixels of the canvas: twice what optical flow itself is off by on such clips."""
+DRIFT_SSIM = 0.6
+"""Against the product along its path: below it its form is another one, not its light."""
+DRIFT_COLOR = 8.0
+"""CIEDE2000 against the product along its path: people name it another colour."""
+
+
+class Course(NamedTuple):
+    """What is sampled: the task, how many frames of how many per second, and so many windows of the network."""
+
+    task: Literal["image", "loop", "long"]
+    frames: int
+    rate: Fraction
+    windows: int
+
+
+class SvdDraft(NamedTuple):
+    """A rendition by SVD before its stages are put together."""
+
+    canvas: Canvas
+    staged: Staging
+    flown: Flight
+    made_at: Timing
+    recipe: SvdRecipe
+    vram_bytes: int
+    fits: bool
+    tflop: float
+    notes: tuple[str, ...]
+
+
+def extended(subject: Subject, when: Timing) -> Timing:
+    """The delivery's timing as SVD fills it: it makes one clip of the whole length, and repeats or rests nothing."""
+    if when.cycle == when.frames:
+        return when
+    said = f"svd makes one clip of the whole length: the move takes longer instead of fit: {subject.ask.fit}"
+    return replace(when, cycle=when.frames, after="rest", notes=(*when.notes, said))
+
+
+def obstacles(subject: Subject, delivery: tuple[int, int], when: Timing, checkpoint: Checkpoint) -> Iterator[Problem]:
+    """What of a delivery SVD cannot meet; `engine: auto` takes the camera then."""
+    canvas = canvas_of(subject.ask.svd.canvas, delivery)
+    if canvas.middle[0] > delivery[0] or canvas.middle[1] > delivery[1]:
+        yield Problem(
+            "SVD_CANVAS_LARGER",
+            f"svd draws {canvas.middle[0]}x{canvas.middle[1]}, more than the delivery's {delivery[0]}x{delivery[1]}",
+            "use a smaller svd.canvas, or engine: camera",
+        )
+    course = course_of(subject, when, checkpoint.frames)
+    if subject.ask.interpolate == "off" and course.rate != when.rate:
+        yield Problem(
+            "SVD_NEEDS_INTERPOLATION",
+            f"svd makes {course.frames} frames where the delivery has {when.frames}, and interpolate is off",
+            "use interpolate: auto, or engine: camera",
+        )
+
+
+def course_of(subject: Subject, when: Timing, window: int) -> Course:
+    """Frames and their rate, such that the resampled clip has exactly the delivery's frames.
+
+    The first and the last frame fall on the delivery's first and last (rate = (n - 1) * delivery's rate / (frames -
+    1)); a loop's frames share its cycle evenly. A long clip with a commanded path is several windows, joined at frames
+    they share.
+    """
+    frames, ask = when.frames, subject.ask
+    if ask.motion.loop:
+        count = min(window - 1, frames)
+        return Course("loop", count, when.rate * count / frames, 1)
+    slowest = SLOWEST if ask.render.rate == "auto" else max(SLOWEST, ask.render.rate)
+    windows = min(ceil((frames - 1) * slowest / when.rate / (window - 1)), (frames - 1) // (window - 1))
+    if windows > 1 and ask.svd.task != "free":
+        count = windows * (window - 1) + 1
+        return Course("long", count, when.rate * (count - 1) / (frames - 1), windows)
+    count = min(window, frames)
+    return Course("image", count, when.rate * (count - 1) / (frames - 1), 1)
+
+
+def draft(subject: Subject, delivery: tuple[int, int], safe: Sides, when: Timing, checkpoint: Checkpoint) -> SvdDraft:
+    """Stage, camera and recipe for a delivery of that size, margins and timing."""
+    asked, free = subject.ask.svd, subject.ask.svd.task == "free"
+    canvas = canvas_of(asked.canvas, delivery)
+    course = course_of(subject, when, checkpoint.frames)
+    made_at = Timing(course.rate, when.seconds, course.frames, course.frames, "rest", ())
+    staged = staging(subject, canvas.middle, safe, canvas)
+    flown = _flown(subject, canvas, made_at, staged.box, safe)
+    schedule = _schedule(subject, checkpoint)
+    whole_or_free = subject.whole or free
+    guided = not free
+    recipe = SvdRecipe(
+        engine="svd",
+        model=checkpoint.name,
+        task=course.task,
+        window=checkpoint.frames,
+        camera=camera_recipe(subject, flown, canvas.size, made_at) if guided else None,
+        sigma_start=_sigma_start(subject) if guided else 0.0,
+        schedule=schedule,
+        steps=STEPS[schedule] if asked.steps == "auto" else asked.steps,
+        guidance=_guidance(subject, checkpoint, schedule),
+        conditioning_fps=asked.conditioning_fps,
+        motion_bucket=_bucket(subject, checkpoint),
+        noise_aug=asked.noise_aug,
+        seed=subject.ask.seed,
+        adapters=tuple(AdapterRecipe(name=one.name, scale=one.scale) for one in asked.adapters),
+        dtype=("fp16" if subject.means.device.kind == "cuda" else "fp32") if asked.dtype == "auto" else asked.dtype,
+        ladder=LADDER,
+        canvas_width=canvas.size[0],
+        canvas_height=canvas.size[1],
+        width=canvas.middle[0],
+        height=canvas.middle[1],
+        rate=str(course.rate),
+        frames=course.frames,
+        fidelity=("off" if whole_or_free else "strict") if asked.fidelity == "auto" else asked.fidelity,
+        split_px=round(SPLIT_PX * min(canvas.size) / 576, 3),
+        drift_px=0.0 if free else DRIFT_PX,
+        drift_ssim=0.0 if whole_or_free else DRIFT_SSIM,
+        drift_color=0.0 if whole_or_free else DRIFT_COLOR,
+    )
+    vram, fits = _memory(subject, recipe, checkpoint)
+    notes = tuple(_notes(subject, recipe, course, canvas))
+    return SvdDraft(canvas, staged, flown, made_at, recipe, vram, fits, svd_tflop(recipe, checkpoint), notes)
+
+
+def _flown(subject: Subject, canvas: Canvas, made_at: Timing, box: Sides, safe: Sides) -> Flight:
+    """The commanded path over the whole canvas; without one the camera rests at home."""
+    focus = subject.ask.motion.focus
+    move = asked_move(subject, box, canvas.outwards(focus) if isinstance(focus, tuple) else focus)
+    move = canvas.scaled(move)
+    if subject.ask.svd.task == "free":
+        move = replace(move, move="hold", parallax=0.0)
+    inside = None if subject.whole else with_room(canvas.inwards(box), safe)
+    return fly(move, canvas, made_at.frames, made_at.rate, inside)
+
+
+def _schedule(subject: Subject, checkpoint: Checkpoint) -> Literal["karras", "align-your-steps", "lcm"]:
+    asked = subject.ask.svd.schedule
+    if asked != "auto":
+        return asked
+    if _few_step(checkpoint):
+        return "lcm"
+    return "align-your-steps" if subject.ask.speed == "draft" else "karras"
+
+
+def _few_step(checkpoint: Checkpoint) -> bool:
+    """Distilled weights are told by their name: nothing in their files says so."""
+    return "lcm" in checkpoint.name.lower()
+
+
+def _sigma_start(subject: Subject) -> float:
+    asked = subject.ask.svd.sigma_start
+    if asked != "auto":
+        return asked
+    return WHOLE_SIGMA if subject.whole else PRODUCT_SIGMA
+
+
+def _guidance(subject: Subject, checkpoint: Checkpoint, schedule: str) -> tuple[float, float]:
+    """As published: svd 1 to 2.5, svd-xt 1 to 3 (diffusers), AnimateLCM 1 to 1.2."""
+    asked = subject.ask.svd.guidance
+    if asked == "auto":
+        return (1.0, 1.2) if schedule == "lcm" else (1.0, 2.5) if checkpoint.frames <= 14 else (1.0, 3.0)
+    return asked if isinstance(asked, tuple) else (asked, asked)
+
+
+def _bucket(subject: Subject, checkpoint: Checkpoint) -> int:
+    asked = subject.ask.svd.motion_bucket
+    return LOCKED["motion_bucket"] if asked == "auto" or checkpoint.locked else asked
+
+
+def _memory(subject: Subject, recipe: SvdRecipe, checkpoint: Checkpoint) -> tuple[int, bool]:
+    """(bytes, whether they fit): at the first rung that fits the card, else at the last; a CPU has no ladder to go."""
+    size = recipe.canvas_width, recipe.canvas_height
+    guided = recipe.guidance != (1.0, 1.0) or recipe.task != "image"
+    frames = min(recipe.window, recipe.frames + 1)
+    rung = LADDER[0]
+    room, fits = subject.means.device.vram_bytes, True
+    if room:
+        found = first_rung(checkpoint, *size, frames, recipe.dtype, guided, room)
+        rung, fits = found or LADDER[-1], found is not None
+    return estimate(checkpoint, *size, frames, recipe.dtype, rung, guided).bytes, fits
+
+
+def _notes(subject: Subject, recipe: SvdRecipe, course: Course, canvas: Canvas) -> Iterator[str]:
+    """What people may want to know of a shot by SVD."""
+    asked, ask = subject.ask.svd, subject.ask
+    if canvas.size != SIZES["wide"]:
+        size = f"{canvas.size[0]}x{canvas.size[1]}"
+        yield f"svd: a canvas of {size} is experimental: the networks were trained at 1024x576 only"
+    for key, (low, high) in (("conditioning_fps", FPS), ("motion_bucket", BUCKET)):
+        value = getattr(recipe, key)
+        if not low <= value <= high:
+            yield f"svd.{key} is {value}: the networks have seen {low} to {high}"
+    if recipe.motion_bucket != asked.motion_bucket and from_prompt(subject, "svd.motion_bucket"):
+        yield f"svd.motion_bucket stays {recipe.motion_bucket}, not the prompt's: {recipe.model} was tuned at it only"
+    if course.windows > 1:
+        yield f"svd: {course.windows} windows joined at frames they share; experimental: unseen with real weights"
+    elif course.rate < SLOWEST:
+        yield f"svd: {course.frames} frames over the whole clip, {float(course.rate):.2g} a second"
+    if recipe.camera is None:
+        lost = [f"motion.move {ask.motion.move}"] if "move" in ask.motion.model_fields_set else []
+        lost += ["light.sweep"] if ask.light.sweep else []
+        lost += ["svd.sigma_start"] if asked.sigma_start != "auto" else []
+        if lost:
+            yield f"svd.task is free: {', '.join(lost)} command nothing"
+    if ask.render.height != "auto":
+        yield f"render.height is the camera engine's; svd draws {canvas.size[0]}x{canvas.size[1]}"
