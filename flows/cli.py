@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +14,9 @@ from catalog.errors import CatalogError, NotFound
 from catalog.queries import deliveries_of, latest_run, list_runs, resolve, run_status, shots_of
 from catalog.trace import trace as trace_lineage
 from flows import doctor as doctoring
-from flows import prefect_home
+from flows import prefect_home, weights
 from flows.interrupt import cancelled_by_interrupt
+from flows.json_output import print_json
 from flows.lineage_tree import lineage_tree
 from flows.listener import listener
 from flows.live import TerminalListener
@@ -56,6 +54,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(weights.app)
 
 MANIFEST = Annotated[Path, typer.Argument(help="The manifest, a YAML file.", show_default=False)]
 RUN = Annotated[str, typer.Argument(help="A run's id or its beginning; the latest run if left out.")]
@@ -93,7 +92,7 @@ def command(arguments: Sequence[str]) -> int:
 
 def _tell(arguments: Sequence[str], problems: Sequence[Problem]) -> None:
     if "--json" in arguments:
-        _print_json({"problems": problems})
+        print_json({"problems": problems})
     else:
         print_problems(problems)
 
@@ -150,7 +149,7 @@ def plan(
         doctoring.measure_once(tools)
         planned = request.plan(tools, loaded)
     if as_json:
-        _print_json(plan_as_dict(planned, settings))
+        print_json(plan_as_dict(planned, settings))
     else:
         print_plan(planned, settings)
     return 1 if planned.problems else 0
@@ -163,11 +162,11 @@ def status(run_id: RUN = "", as_json: JSON = False) -> int:
         if not run_id and not as_json:
             print_runs(list_runs(tools.catalog, limit=10))
         if not run_id and latest_run(tools.catalog) is None:
-            _print_json(None) if as_json else said("no runs yet: `dailies run MANIFEST` makes the first")
+            print_json(None) if as_json else said("no runs yet: `dailies run MANIFEST` makes the first")
             return 0
         found = run_status(tools.catalog, _run_id(tools.catalog, run_id))
         if as_json:
-            _print_json(found)
+            print_json(found)
         else:
             print_status(found)
     return 1 if found.failures else 0
@@ -183,7 +182,7 @@ def cancel(run_id: RUN = "", as_json: JSON = False) -> int:
         cancelled = tools.catalog.cancel_run(found, worker_name())
         state = tools.catalog.finish_run(found)
     if as_json:
-        _print_json({"run": found, "state": state, "cancelled_shots": cancelled})
+        print_json({"run": found, "state": state, "cancelled_shots": cancelled})
     else:
         waiting = counted(cancelled, "waiting shot") + " will not be made, those in work stop within seconds"
         said(f"run {found} is {state}: {waiting}; `dailies resume {found}` goes on")
@@ -198,7 +197,7 @@ def trace(
     with workshop(Settings()) as tools:
         found = trace_lineage(tools.catalog, what)
     if as_json:
-        _print_json(found.as_dict())
+        print_json(found.as_dict())
     else:
         out.print(lineage_tree(found))
     return 0
@@ -233,7 +232,7 @@ def export(
             progress=lambda done, total: told.step("copying", done, total),
         )
     if as_json:
-        _print_json({"run": chosen, "folder": made.folder, "files": list(made.files.values()), "index": made.index_csv})
+        print_json({"run": chosen, "folder": made.folder, "files": list(made.files.values()), "index": made.index_csv})
     else:
         said(f"{made.folder} has {counted(len(made.files), 'delivery', 'deliveries')} of run {chosen}")
     return 0
@@ -244,7 +243,7 @@ def doctor(as_json: JSON = False) -> int:
     """What is set, from where, and what is missing on this machine."""
     findings = doctoring.examine()
     if as_json:
-        _print_json(findings)
+        print_json(findings)
     else:
         doctoring.print_findings(findings)
     return 2 if any(finding.state == "missing" for finding in findings) else 0
@@ -253,7 +252,7 @@ def doctor(as_json: JSON = False) -> int:
 @app.command()
 def schema() -> int:
     """The manifest's JSON Schema, for editors that complete."""
-    _print_json(json_schema())
+    print_json(json_schema())
     return 0
 
 
@@ -272,7 +271,7 @@ def _work(kind: str, as_json: bool, **parameters: Any) -> int:
         with cancelled_by_interrupt(settings, lambda: told.run_id, told.say):
             outcome: Any = flow(triggered_by="cli", **parameters)
     if as_json:
-        _print_json(outcome)
+        print_json(outcome)
     else:
         print_outcome(outcome, settings, told.seconds)
     return 0 if outcome.status.run.state == "done" else 1
@@ -289,18 +288,3 @@ def _run_id(catalog: Any, given: str) -> str:
     if latest is None:
         raise NotFound("there are no runs yet; `dailies run MANIFEST` makes the first")
     return latest
-
-
-def _print_json(value: Any) -> None:
-    """JSON of anything the catalog returns: dataclasses, paths, times."""
-    sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value)

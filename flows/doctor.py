@@ -26,6 +26,7 @@ from models.errors import EngineError
 from tasks.benchmark import measure
 from tasks.encode import ffmpeg_path, versions
 from tasks.tools import Tools
+from tasks.weights.shelf import shelf
 
 State = Literal["ok", "note", "missing"]
 
@@ -85,10 +86,32 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 def _catalog(settings: Settings) -> Iterator[Finding]:
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        Catalog.open(settings.catalog_url, settings.store).close()
-        yield Finding("catalog", "ok", masked(settings.catalog_url))
+        with Catalog.open(settings.catalog_url, settings.store) as catalog:
+            yield Finding("catalog", "ok", masked(settings.catalog_url))
+            yield from weights_findings(settings, catalog)
     except (CatalogError, OSError) as error:
         yield Finding("catalog", "missing", str(error), remedy="set DAILIES_HOME or DAILIES_DATABASE_URL")
+
+
+def weights_findings(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
+    """Weights that are here, how their licences stand, and which end within 30 days."""
+    try:
+        rows = [row for row in shelf(catalog, settings.weights) if row.here != "no"]
+    except EngineError as error:  # a record nobody can read
+        yield Finding("weights", "note", str(error), str(settings.weights), error.remedy)
+        return
+    for row in rows:
+        subject, place = f"weights {row.name}", str(row.folder)
+        if row.here == "partly":
+            found = f"not whole: {len(row.missing)} files missing, {row.missing[0]} the first"
+            yield Finding(subject, "note", found, place, f"dailies weights pull {row.name}")
+        elif row.problem is not None:
+            yield Finding(subject, "note", row.problem.message, place, row.problem.remedy)
+        else:
+            yield Finding(subject, "note" if row.warnings else "ok", row.licence_told, place, " ".join(row.warnings))
+    if not any(row.gated for row in rows):
+        remedy = "dailies weights pull svd-xt, then dailies weights accept svd-xt"
+        yield Finding("weights svd", "note", "none here: every clip is made by the camera engine", remedy=remedy)
 
 
 def _engines(settings: Settings) -> Iterator[Finding]:

@@ -61,6 +61,8 @@ def _details(node: Node) -> list[str]:
         if facts.get("ran"):
             lines.append("ran: " + _pairs(facts["ran"]))
         lines += [_weights(one) for one in facts.get("weights", ())]
+        if grant := facts.get("grant"):
+            lines.append(_grant(grant))
         return [line for line in lines if line]
     if node.kind == "artifact":
         media = facts.get("media") or {}
@@ -74,6 +76,12 @@ def _weights(one: Any) -> str:
     if isinstance(one, Mapping):
         return "weights " + " ".join(str(value)[:40] for value in one.values() if value)
     return f"weights {one}"
+
+
+def _grant(grant: Mapping[str, Any]) -> str:
+    until = f"until {grant['expires_at'][:10]}" if grant["expires_at"] else "with no end"
+    accepted = f"accepted by {grant['accepted_by']} on {grant['accepted_at'][:10]}"
+    return f"licence {grant['licence']}: {grant['kind']} grant of {grant['holder']}, {accepted}, {until}"
 
 
 def _pairs(facts: Mapping[str, Any]) -> str:

@@ -58,7 +58,7 @@ class Checkpoint:
     @property
     def licence(self) -> Path | None:
         """The licence text that lies with the weights."""
-        return next((self.folder / name for name in _LICENCES if (self.folder / name).is_file()), None)
+        return licence_text(self.folder)
 
     def config(self, network: Network) -> dict[str, Any]:
         """The network's own configuration."""
@@ -67,6 +67,11 @@ class Checkpoint:
     def digests(self) -> dict[str, str]:
         """Name -> SHA-256 of every weights file; read once while the files stay as they are."""
         return {name: sha256(path) for name, path in self.files.items()}
+
+
+def licence_text(folder: Path) -> Path | None:
+    """The licence text that lies with the weights in `folder`, whole or not."""
+    return next((folder / name for name in _LICENCES if (folder / name).is_file()), None)
 
 
 def available(weights_dir: Path) -> dict[str, Checkpoint]:

@@ -61,13 +61,14 @@ def svd_offers(catalog: LicenceLedger, weights_dir: Path) -> dict[str, Offer]:
     """
     offers: dict[str, Offer] = {}
     for name, found in checkpoint.available(weights_dir).items():
-        standing = licence_standing(catalog, name, found.folder, found.licence)
+        standing = licence_standing(catalog, name, found.folder)
         offers[name] = Offer(found, standing.grant, standing.problem, standing.warnings)
     return offers
 
 
-def licence_standing(catalog: LicenceLedger, name: str, folder: Path, text: Path | None) -> Standing:
+def licence_standing(catalog: LicenceLedger, name: str, folder: Path) -> Standing:
     """Whether the licence text that lies with the weights `name` in `folder` has been accepted and still is."""
+    text = checkpoint.licence_text(folder)
     if text is None:
         problem = Problem(
             "LICENCE_TEXT_MISSING",

@@ -64,6 +64,7 @@ def test_every_known_file_has_a_place_a_source_and_where_its_figures_are_from() 
             assert part.place not in places, f"{part.place} is brought twice"
             places.add(part.place)
         if known.hub:
+            assert known.folder == known.name, "a checkpoint is accepted by its folder's name"
             assert known.gated, f"{known.name}: SVD and what is derived from it need an acceptance"
 
 
