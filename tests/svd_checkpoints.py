@@ -131,7 +131,7 @@ def _unet(kind: Architecture, frames: int) -> UNetSpatioTemporalConditionModel:
         num_attention_heads=kind.heads,
         num_frames=frames,
     )
-    unet.conv_out.weight.mul_(3.0)
+    unet.conv_out.weight.mul_(1.2)
     unet.conv_out.bias.zero_()  # pyright: ignore[reportOptionalMemberAccess]
     return unet
 
