@@ -11,11 +11,13 @@ from diffusers.models.attention_processor import AttnProcessor2_0
 from diffusers.models.resnet import SpatioTemporalResBlock
 from diffusers.models.transformers.transformer_temporal import TransformerSpatioTemporalModel
 from torch import nn
+from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from models.errors import EngineError
 
 ATTENTION_BATCH = 65_535
 """CUDA's fused attention launches one block per batch entry along an axis with this limit (pytorch issue 142228)."""
+_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 VARIANTS = 128
 """Shapes of one block's code that are compiled: svd-xt has 14, for every canvas, with and without guidance. At torch's
 own limit of 8 the rest would run uncompiled without a word."""
@@ -37,8 +39,8 @@ def prepare(networks: Any, compiled: bool, cache: Path | None = None) -> str | N
     networks.vae.set_attn_processor(AttnProcessor2_0())
     if not compiled:
         return None
-    if cache is not None:
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
+    if cache is not None and os.environ.get(_CACHE, default_cache_dir()) == default_cache_dir():
+        os.environ[_CACHE] = str(cache)  # importing diffusers alone has set it to torch's own default
     reason = _compiler_missing(networks.device)
     if reason is not None:
         return reason
@@ -77,7 +79,7 @@ def _channels_last(network: nn.Module) -> None:
 
 
 def _compiler_missing(device: torch.device) -> str | None:
-    """Compile and run one line on `device`: why that failed, or None. A second or two, nothing once it is cached."""
+    """Compile and run one line on `device`: why that failed, or None. It costs seconds, once."""
     try:
         torch.compile(_one_line, dynamic=False)(torch.ones(64, device=device))
     except (RuntimeError, ImportError, OSError) as error:  # no C++ compiler, no Triton, a card too old for it
