@@ -77,7 +77,9 @@ def states(room: Workroom, ended: Ended) -> dict[str, tuple[str, int, str | None
         return {row.key: (row.state, row.attempts, row.error_code) for row in shots_of(tools.catalog, ended.run_id)}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [fault if fault in ("hang", "assert") else pytest.param(fault, marks=pytest.mark.slow) for fault in FAULTS]
+)
 def test_a_fault_in_one_shot_costs_it_an_attempt_and_nothing_else(
     room: Workroom, undisturbed: Mapping[str, str], fault: str
 ) -> None:
