@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +12,7 @@ from models import rife
 from models.clip import Frame
 from models.errors import EngineError, EngineMissing
 from models.host import hosted
-
-# out0 = in0 * (1 - t) + in1 * t in the v4 layout: pictures in0 and in1, time in2.
-CROSSFADE = """7767517
-8 9
-Input in0 0 1 in0
-Input in1 0 1 in1
-Input in2 0 1 in2
-Split time 1 2 in2 t0 t1
-BinaryOp rest 1 1 t0 r 0=7 1=1 2=1.0
-BinaryOp first 2 1 in0 r a 0=2
-BinaryOp second 2 1 in1 t1 b 0=2
-BinaryOp sum 2 1 a b out0 0=0
-"""
-OFFICIAL = Path(__file__).parents[3] / "shared" / "data" / "rife-v4.6" / "flownet.param"
+from tests.models.graph.networks import CROSSFADE, OFFICIAL, write_graph
 
 
 def flat(colour: tuple[int, int, int], height: int = 36, width: int = 70) -> Frame:
@@ -35,10 +21,7 @@ def flat(colour: tuple[int, int, int], height: int = 36, width: int = 70) -> Fra
 
 @pytest.fixture
 def crossfade(tmp_path: Path) -> Path:
-    folder = tmp_path / "rife-v4.6"
-    folder.mkdir()
-    (folder / "flownet.param").write_text(CROSSFADE)
-    (folder / "flownet.bin").write_bytes(b"")
+    write_graph(tmp_path / "rife-v4.6", CROSSFADE)
     return tmp_path
 
 
@@ -104,24 +87,7 @@ def test_weights_are_named_by_their_content(crossfade: Path, monkeypatch: pytest
 @pytest.mark.skipif(not OFFICIAL.is_file(), reason=f"the official RIFE 4.6 graph is not at {OFFICIAL}")
 def test_the_official_graph_runs(tmp_path: Path) -> None:
     """With random weights it moves nothing sensibly, but it is the real graph: shapes, padding, determinism."""
-    folder = tmp_path / "rife-v4.6"
-    folder.mkdir()
-    graph = OFFICIAL.read_text()
-    (folder / "flownet.param").write_text(graph)
-    random = np.random.default_rng(1)
-    count = 0
-    with (folder / "flownet.bin").open("wb") as file:
-        for line in graph.splitlines():
-            kind, *fields = line.split()
-            if kind not in ("Convolution", "Deconvolution"):
-                continue
-            keys = dict(field.split("=") for field in fields if "=" in field)
-            outputs, weights = int(keys["0"]), int(keys["6"])
-            file.write(struct.pack("<I", 0))  # fp32 follows
-            file.write((random.normal(0, 0.02, weights)).astype("<f4").tobytes())
-            file.write(np.zeros(outputs, "<f4").tobytes())
-            count += weights
-    assert count == 5_297_760
+    assert write_graph(tmp_path / "rife-v4.6", OFFICIAL.read_text(), gain=0.3) == 5_297_760
     engine = rife.Interpolator(tmp_path, device="cpu", threads=2)
     a, b = flat((40, 80, 120), 90, 160), flat((60, 100, 140), 90, 160)
     made = engine.between(a, b, 0.5)
