@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from manifests.errors import Problem
@@ -22,8 +24,10 @@ from tasks.planner.timing import Timing
 from tasks.planner.work import svd_tflop
 from tasks.recipe import AdapterRecipe, Sides, SvdRecipe
 
-SLOWEST = Fraction(4)
-"""Frames per second below which a clip is made of several windows: what is between is guessed from too far apart."""
+SLOWEST = Fraction(96, 25)
+"""Frames per second below which a clip is made of several windows: 25 frames reach over 6.25 s.
+
+Frames further apart leave interpolation to guess too much. Judged."""
 PRODUCT_SIGMA, WHOLE_SIGMA = 3.87, 15.6
 """Noise on the camera's own frames, steps 15 and 12 of Karras 25: a product is kept, a whole picture may come alive.
 
@@ -148,7 +152,7 @@ def draft(subject: Subject, delivery: tuple[int, int], safe: Sides, when: Timing
         drift_ssim=0.0 if whole_or_free else DRIFT_SSIM,
         drift_color=0.0 if whole_or_free else DRIFT_COLOR,
     )
-    vram, fits = _memory(subject, recipe, checkpoint)
+    vram, fits = _memory(_room(subject, recipe, checkpoint))
     notes = tuple(_notes(subject, recipe, course, canvas))
     return SvdDraft(canvas, staged, flown, made_at, recipe, vram, fits, svd_tflop(recipe, checkpoint), notes)
 
@@ -198,17 +202,40 @@ def _bucket(subject: Subject, checkpoint: Checkpoint) -> int:
     return LOCKED["motion_bucket"] if asked == "auto" or checkpoint.locked else asked
 
 
-def _memory(subject: Subject, recipe: SvdRecipe, checkpoint: Checkpoint) -> tuple[int, bool]:
-    """(bytes, whether they fit): at the first rung that fits the card, else at the last; a CPU has no ladder to go."""
-    size = recipe.canvas_width, recipe.canvas_height
-    guided = recipe.guidance != (1.0, 1.0) or recipe.task != "image"
-    frames = min(recipe.window, recipe.frames + 1)
-    rung = LADDER[0]
-    room, fits = subject.means.device.vram_bytes, True
-    if room:
-        found = first_rung(checkpoint, *size, frames, recipe.dtype, guided, room)
+@dataclass(frozen=True)
+class _Room:
+    """A question about memory that thousands of shots ask alike."""
+
+    folder: Path
+    size: tuple[int, int]
+    frames: int
+    dtype: Literal["fp32", "fp16", "bf16"]
+    guided: bool
+    room: int
+    checkpoint: Checkpoint = field(compare=False)
+
+
+@lru_cache(maxsize=256)
+def _memory(asked: _Room) -> tuple[int, bool]:
+    """(bytes, whether they fit): at the first rung that fits the card, else at the last; a CPU starts at the first."""
+    rung, fits = LADDER[0], True
+    if asked.room:
+        found = first_rung(asked.checkpoint, *asked.size, asked.frames, asked.dtype, asked.guided, asked.room)
         rung, fits = found or LADDER[-1], found is not None
-    return estimate(checkpoint, *size, frames, recipe.dtype, rung, guided).bytes, fits
+    need = estimate(asked.checkpoint, *asked.size, asked.frames, asked.dtype, rung, asked.guided)
+    return need.bytes, fits
+
+
+def _room(subject: Subject, recipe: SvdRecipe, checkpoint: Checkpoint) -> _Room:
+    return _Room(
+        folder=checkpoint.folder,
+        size=(recipe.canvas_width, recipe.canvas_height),
+        frames=recipe.frames if recipe.task == "image" else min(recipe.window, recipe.frames + 1),
+        dtype=recipe.dtype,
+        guided=recipe.guidance != (1.0, 1.0) or recipe.task != "image",
+        room=subject.means.device.vram_bytes,
+        checkpoint=checkpoint,
+    )
 
 
 def _notes(subject: Subject, recipe: SvdRecipe, course: Course, canvas: Canvas) -> Iterator[str]:
