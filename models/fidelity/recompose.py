@@ -34,6 +34,9 @@ THIN = 0.02
 """What the pixels nearer to the rim weigh: they are asked where nothing lies deeper, as in a handle or a cable."""
 RIM_PX = 2.0
 """How far into the rim the surroundings are continued: a matte's edge is two to three pixels wide."""
+OUTSIDE = 8
+"""How steeply a pixel's word on the surroundings falls with the product's share in it. A dark cup moved from a white
+to a black backdrop: its rim is 1.7 levels from the exact composite, 2.2 with 4, 11.3 where the product is pasted."""
 _LUMA = (0.2126, 0.7152, 0.0722)
 
 
@@ -76,7 +79,7 @@ class Recompose:
         light = _normalised(change, inside, self.split_px)
         if self.fidelity == "strict":
             light = _limited(light)
-        around = _normalised(change, (1 - m) ** 4, RIM_PX)
+        around = _normalised(change, (1 - m) ** OUTSIDE, RIM_PX)
         made = w + m * light + (1 - m) * around
         if self.fidelity == "blend":
             made = BLENDED * made + (1 - BLENDED) * g
@@ -95,7 +98,7 @@ def _normalised(values: Tensor, weight: Tensor, sigma_px: float) -> Tensor:
     """The Gaussian mean of `values` (C, H, W) by `weight` (1, H, W) around each pixel; 0 where nothing has weight."""
     rows, columns = (_gaussian(size, sigma_px, values.device) for size in values.shape[-2:])
     summed = rows @ torch.cat([values * weight, weight]) @ columns.T
-    return summed[:-1] / summed[-1:].clamp_min(1e-6)
+    return summed[:-1] / summed[-1:].clamp_min(1e-12)
 
 
 @lru_cache(maxsize=8)

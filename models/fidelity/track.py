@@ -38,7 +38,7 @@ LEAST_FOUND = 0.25
 """Share of the textured points that must be found again; with fewer the product is no longer there."""
 TEXTURE = 0.03
 """Slope of the relief, per pixel and in its flattest direction, from which on dense motion is asked."""
-MOST_MARKED = 3000
+MOST_MARKED = 1500
 """About as many points are matched at most."""
 ALIGNMENTS = 12
 """Steps of the alignment at most."""

@@ -47,7 +47,8 @@ def test_a_long_way_is_followed_frame_by_frame() -> None:
     for step in range(1, 7):
         asked = Similarity(9.0 * step, -3.0 * step, 1.03**step, 0.02 * step, 0.0)
         frame, _ = draw(asked)
-        found = find(product, relit(frame, step), found)
+        before, found = found, find(product, relit(frame, step), found)
+        assert found == find(product, relit(frame, step), before), "the same frames gave another path"
         assert between_px(found, asked, matte) < 0.15, f"step {step}: {found}, asked {asked}"
 
 
