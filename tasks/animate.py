@@ -13,7 +13,7 @@ import numpy as np
 from models import camera
 from models.clip import Clip, Frame, Planes
 from tasks.prepare import Still, load
-from tasks.recipe import CameraRecipe
+from tasks.recipe import AnimateRecipe, CameraRecipe
 
 VERSION = 1
 
@@ -23,7 +23,7 @@ def versions() -> Mapping[str, str]:
     return camera.versions()
 
 
-def clip_of(recipe: CameraRecipe) -> Clip:
+def clip_of(recipe: AnimateRecipe) -> Clip:
     """The header of the frames this recipe makes."""
     return Clip(recipe.width, recipe.height, Fraction(recipe.rate), recipe.frames)
 
@@ -49,21 +49,26 @@ def animate(
     Raises CameraError before the first frame where still and recipe do not fit together.
     """
     still = load(dict(files))
-    sweep = camera.Sweep(recipe.sweep, recipe.sweep_angle, recipe.sweep_width) if recipe.sweep else None
-    scene, path = _scene(still), _path(recipe)
+    scene, path = scene_of(still), path_of(recipe)
     if planes:
         return camera.render(scene, path, planes=True, workers=workers)
-    return camera.render(scene, path, sweep=sweep, workers=workers)
+    return camera.render(scene, path, sweep=sweep_of(recipe), workers=workers)
 
 
-def _scene(still: Still) -> camera.Scene:
+def scene_of(still: Still) -> camera.Scene:
+    """What the camera looks at."""
     matte = still.matte
     if matte is None:  # a light sweep over a whole picture lights all of it
         matte = np.full(still.plate.shape[:2], 255, np.uint8)
     return camera.Scene(still.plate, still.home, still.layer, matte)
 
 
-def _path(recipe: CameraRecipe) -> camera.Path:
+def sweep_of(recipe: CameraRecipe) -> camera.Sweep | None:
+    """The light sweep, where there is one."""
+    return camera.Sweep(recipe.sweep, recipe.sweep_angle, recipe.sweep_width) if recipe.sweep else None
+
+
+def path_of(recipe: CameraRecipe) -> camera.Path:
     """The flown path; frames beyond the move's own cycle repeat it, or rest on its last view."""
     move = camera.Move(
         move=recipe.move,

@@ -13,8 +13,9 @@ import av
 
 from catalog.executions import Made
 from models import camera, realesrgan, rife
-from tasks import animate, encode, inspect, interpolate, prepare, upscale
+from tasks import animate, encode, inspect, interpolate, prepare, svd, upscale
 from tasks.execute import Input, Stage
+from tasks.planner.device import device_of
 from tasks.planner.plan import Picture, RenditionPlan
 from tasks.planner.work import (
     animate_work,
@@ -25,7 +26,7 @@ from tasks.planner.work import (
     upscale_frames_work,
     upscale_still_work,
 )
-from tasks.recipe import EncodeRecipe, InspectRecipe, InterpolateRecipe, UpscaleRecipe
+from tasks.recipe import EncodeRecipe, InspectRecipe, InterpolateRecipe, SvdRecipe, UpscaleRecipe
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,15 @@ class Chain:
     ffmpeg: Path
     weights_dir: Path
     device: str = "cpu"
+    """The setting's text: what each engine makes of it is its runtime's business."""
+
+    def device_for(self, runtime: str) -> str:
+        """The device an engine of that runtime (`torch`, `ncnn`, else the CPU) works on."""
+        if runtime == "torch":
+            return device_of(self.device).torch
+        if runtime == "ncnn":  # which knows no CUDA, but reaches the same card through Vulkan
+            return "auto" if self.device.startswith("cuda") else self.device
+        return "cpu"
 
     def upscale_still(self, recipe: UpscaleRecipe, picture: Picture) -> Stage:
         """The source picture enlarged once; gives `picture`."""
@@ -58,18 +68,22 @@ class Chain:
         )
 
     def animate(self, plan: RenditionPlan, still: Made) -> Stage:
-        """The camera move; gives `master` where a later stage needs it stored, else its frames stream on."""
-        versions = dict(animate.versions())
+        """The moving frames; gives `master` where a later stage needs it stored, else they stream on."""
+        recipe = plan.animate if isinstance(plan.animate, SvdRecipe) else None
+        versions = dict(svd.versions() if recipe else animate.versions())
         if plan.master:
             versions |= encode.versions(self.ffmpeg, "ffv1")
         return Stage(
             name="animate",
-            version=animate.VERSION,
+            version=svd.VERSION if recipe else animate.VERSION,
             recipe=plan.animate,
             engine=plan.animate.engine,
             versions=versions,
             inputs=[Input.file(output.role, output.sha256) for output in still.outputs],
-            work=animate_work(plan.animate),
+            work=plan.tflop if recipe else animate_work(plan.animate),
+            weights=svd.weights(recipe, self.weights_dir) if recipe else {},
+            origin=svd.origin(recipe) if recipe else ("", ""),
+            device=self.device_for("torch") if recipe else "cpu",
         )
 
     def upscale_frames(self, recipe: UpscaleRecipe, plan: RenditionPlan, animated: Made) -> Stage:
@@ -85,6 +99,7 @@ class Chain:
             recipe=recipe,
             engine=recipe.engine,
             versions=interpolate.versions(recipe),
+            device=self.device_for(recipe.runtime),
             weights=interpolate.weights(recipe, self.weights_dir),
             origin=(rife.PUBLISHED, rife.LICENCE),
             inputs=[Input.file(output.role, output.sha256) for output in frames.outputs],
@@ -116,7 +131,7 @@ class Chain:
         )
 
     def _realesrgan(self, recipe: UpscaleRecipe, inputs: list[Input], work: float) -> Stage:
-        versions: Mapping[str, str] = {**upscale.versions(), **realesrgan.versions()}
+        versions: Mapping[str, str] = {**upscale.versions(), **realesrgan.versions(recipe.runtime)}
         if recipe.of == "frames":
             versions = {**versions, **encode.versions(self.ffmpeg, "ffv1")}
         return Stage(
@@ -129,5 +144,5 @@ class Chain:
             origin=(realesrgan.SOURCE, realesrgan.LICENCE),
             inputs=inputs,
             work=work,
-            device=self.device,
+            device=self.device_for(recipe.runtime),
         )

@@ -21,6 +21,7 @@ from tasks.interpolate import interpolated
 from tasks.master import read_master
 from tasks.planner.plan import DeliveryPlan, RenditionPlan
 from tasks.planner.standing import frames_of
+from tasks.recipe import CameraRecipe
 from tasks.tools import Tools
 from tasks.way import chain_of, files_of
 
@@ -113,6 +114,7 @@ def _stream(
     chain, rendition = chain_of(tools), job.rendition
     sources: list[tuple[Execution, Metered]] = []
     if job.stored is None:
+        assert isinstance(rendition.animate, CameraRecipe)  # what SVD makes is stored
         execution = Execution(tools, chain.animate(rendition, job.still), job.claim, rendition.name)
         running.append(execution)
         planes = can_be_planes(rendition.animate) and all(one.encode.pix_fmt == "yuv420p" for one in job.wanted)
@@ -123,7 +125,7 @@ def _stream(
         execution = Execution(tools, chain.interpolate(recipe, job.stored), job.claim, rendition.name)
         running.append(execution)
         clip, frames = interpolated(
-            frames, clip, recipe, tools.weights_dir, engines=tools.engines, device=tools.device, until=until
+            frames, clip, recipe, tools.weights_dir, engines=tools.engines, device=execution.stage.device, until=until
         )
         clip, frames = replace(clip, frames=recipe.frames_out), islice(frames, recipe.frames_out)
         meter = Metered(frames)

@@ -56,6 +56,8 @@ class Stage:
     origin: tuple[str, str] = ("", "")
     """Where the weights are from, and their licence."""
     device: str = "cpu"
+    grant: str = ""
+    """The acceptance of the weights' licence that they are used under; no part of the result's name."""
 
     @property
     def sha256(self) -> str:
@@ -77,6 +79,8 @@ class Result:
     files: Sequence[StagedFile]
     ran: Mapping[str, Any] = field(default_factory=dict)
     figures: Sequence[Figure] = ()
+    seconds: float | None = None
+    """What it took, where that is not the time its maker ran: two stages may be made in one pass."""
 
 
 class Execution:
@@ -99,6 +103,7 @@ class Execution:
             inputs=[Used(used.role, used.artifact, used.producer) for used in stage.inputs],
             device=stage.device,
             work=stage.work,
+            grant_id=stage.grant or None,
             claim=claim,
         )
 
@@ -112,11 +117,14 @@ class Execution:
 
     def publish(self, result: Result, seconds: float) -> Made:
         """Make the files visible (catalog/publication.py) and link the shot to them."""
+        seconds = seconds if result.seconds is None else result.seconds
         made = self._tools.catalog.publish(
             self.id,
             result.files,
             ran=result.ran,
             seconds=seconds,
+            gpu_seconds=seconds if self.stage.device.startswith("cuda") else None,
+            peak_vram_bytes=result.ran.get("peak_vram_bytes") or None,
             claim=self._claim,
             measurements=result.figures,
         )

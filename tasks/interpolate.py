@@ -18,7 +18,7 @@ VERSION = 1
 
 def versions(recipe: InterpolateRecipe) -> Mapping[str, str]:
     """The libraries that change this stage's pixels."""
-    return rife.versions() if recipe.engine == "rife" else flow.versions()
+    return flow.versions() if recipe.runtime == "opencv" else rife.versions(recipe.runtime)
 
 
 def weights(recipe: InterpolateRecipe, weights_dir: Path) -> Mapping[str, str]:
@@ -46,7 +46,8 @@ def interpolated(
     engine: Interpolator
     if recipe.engine == "rife":
         kwargs = {"weights_dir": str(weights_dir), "device": device}
-        engine = until.enter_context(engines.use("models.rife:Interpolator", kwargs, device=device, lane="interpolate"))
+        factory = "models.rife.network:Interpolator" if recipe.runtime == "torch" else "models.rife:Interpolator"
+        engine = until.enter_context(engines.use(factory, kwargs, device=device, lane="interpolate"))
     else:
         engine = until.enter_context(flow.Interpolator())
     return resample(frames, clip, Fraction(recipe.rate_out), engine, recipe.loop)

@@ -23,12 +23,14 @@ from manifests.errors import InputError
 from tasks.deliver import Job, Refused, deliver_rendition
 from tasks.errors import decide
 from tasks.execute import intact
+from tasks.generate import generate_shot
 from tasks.planner.plan import DeliveryPlan, RenditionPlan, ShotPlan
-from tasks.planner.shot import plan_shot
-from tasks.prepare import look
+from tasks.planner.shot import camera_fallback, plan_shot
+from tasks.prepare import PictureFacts, look
 from tasks.submission import new_renditions
+from tasks.svd import Drifted
 from tasks.tools import Tools
-from tasks.way import PictureChanged, generate_shot, prepare_shot
+from tasks.way import PictureChanged, prepare_shot
 
 ATTEMPTS = 3
 """Tries of one step of a shot whose error says it may pass."""
@@ -109,9 +111,29 @@ class Line:
 
     def _generate(self, work: _Work) -> None:
         for rendition in work.renditions:
-            if rendition.master:
-                still = work.stills[rendition.name]
-                work.stored[rendition.name] = generate_shot(self._tools, work.claim, rendition, still)
+            try:
+                self._store(work, rendition)
+            except Drifted as drift:
+                self._store(work, self._by_camera(work, rendition, drift))
+
+    def _store(self, work: _Work, rendition: RenditionPlan) -> None:
+        if rendition.master:
+            still = work.stills[rendition.name]
+            work.stored[rendition.name] = generate_shot(self._tools, work.claim, rendition, still)
+
+    def _by_camera(self, work: _Work, rendition: RenditionPlan, drift: Drifted) -> RenditionPlan:
+        """The same rendition by the camera engine, its still made; the shot's plan says so from now on."""
+        kind = run(self._tools.catalog, work.row.run_id).kind
+        ask = Ask.model_validate(work.row.ask)
+        camera = camera_fallback(rendition, ask, kind, self._look(work, ask), self._tools.means, str(drift))
+        if not isinstance(camera, RenditionPlan):
+            raise InputError(camera[0])
+        log.warning("shot %s: %s; the camera engine makes %s", work.row.key, drift, rendition.name)
+        renditions = tuple(camera if one.name == rendition.name else one for one in work.plan.renditions)
+        notes = (*work.plan.notes, f"{rendition.name}: {drift}; made by the camera engine")
+        self._replan(work, work.plan.model_copy(update={"renditions": renditions, "notes": notes}))
+        work.stills[camera.name] = prepare_shot(self._tools, work.claim, work.plan, camera)
+        return camera
 
     def _deliver(self, work: _Work) -> None:
         """All renditions, also after one whose file was refused."""
@@ -144,13 +166,6 @@ class Line:
         """The picture is another one now: look again and plan again, under the names that were promised."""
         ask = Ask.model_validate(work.row.ask)
         names = {one.preset: one.name for shared in work.plan.renditions for one in shared.deliveries}
-        facts = look(
-            Path(work.plan.picture.path),
-            mask=ask.source.mask,
-            page=ask.source.page,
-            product=ask.product,
-            max_pixels=self._tools.max_pixels,
-        )
         planned = plan_shot(
             work.plan.key,
             work.plan.item,
@@ -158,7 +173,7 @@ class Line:
             work.plan.line,
             ask,
             run(self._tools.catalog, work.row.run_id).kind,
-            facts,
+            self._look(work, ask),
             self._tools.means,
             lambda spec: names[spec.name],
             refresh=work.plan.refresh,
@@ -166,8 +181,20 @@ class Line:
         if not isinstance(planned, ShotPlan):
             raise InputError(planned[0])
         log.warning("shot %s: its picture changed after it was planned; planned anew", work.row.key)
-        work.plan = planned
-        self._tools.catalog.replan(work.claim, planned.model_dump(mode="json"), new_renditions(planned))
+        self._replan(work, planned)
+
+    def _look(self, work: _Work, ask: Ask) -> PictureFacts:
+        return look(
+            Path(work.plan.picture.path),
+            mask=ask.source.mask,
+            page=ask.source.page,
+            product=ask.product,
+            max_pixels=self._tools.max_pixels,
+        )
+
+    def _replan(self, work: _Work, plan: ShotPlan) -> None:
+        work.plan = plan
+        self._tools.catalog.replan(work.claim, plan.model_dump(mode="json"), new_renditions(plan))
 
     def _step(self, work: _Work, step: Callable[[_Work], None]) -> bool:
         """Run one step of one shot; False when the shot has left the line."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import ffmpeg as graph
@@ -25,6 +27,20 @@ from tasks.encode.raw import buffers, wrong_count
 _SLICES = 16
 _FRAMES = "DAILIES_FRAMES"
 _RATE = "DAILIES_RATE"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file to write, and the header of the frames it will hold."""
+
+    path: Path
+    clip: Clip
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Media facts as they are catalogued."""
+        clip = self.clip
+        return {"width": clip.width, "height": clip.height, "rate": str(clip.rate), "frames": clip.frames}
 
 
 class MasterDamaged(EngineError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ import PIL
 from PIL import Image
 
 from models.clip import Clip, Frame
+from models.drawn import Enlarge
 from models.realesrgan import Upscaler
 from tasks.engines import Engines
-from tasks.master import read_master, write_master
+from tasks.master import Target, read_master, write_master
 from tasks.prepare import open_picture
 from tasks.prepare.surface import fill_holes
 from tasks.recipe import UpscaleRecipe
@@ -68,26 +68,28 @@ def upscale_still(
 def upscale_frames(
     master: Path,
     recipe: UpscaleRecipe,
-    size: tuple[int, int],
-    target: Path,
+    target: Target,
     *,
     ffmpeg: Path,
     engines: Engines,
     device: str,
     progress: Progress,
-) -> tuple[Facts, Facts]:
-    """Enlarge every frame of `master` into the mezzanine `target`, at `size` (width, height px).
+) -> Facts:
+    """Enlarge every frame of `master` into the mezzanine `target`, at its clip's size.
 
-    The network enlarges by whole factors; what it made too large is shrunk by area. Returns (facts of the mezzanine,
-    what ran). Raises EngineError, Cancelled through `progress`.
+    The network enlarges by whole factors; what it made too large is shrunk by area. Returns what ran. Raises
+    EngineError, Cancelled through `progress`.
     """
-    clip, frames = read_master(master)
-    pixels = clip.width * clip.height
-    clip = replace(clip, width=size[0], height=size[1])
-    with _engine(engines, recipe, device, pixels) as engine:
-        write_master(_enlarged(engine, frames, clip), clip, target, ffmpeg=ffmpeg, progress=progress)
-        ran = {**engine.ran(), "frames": clip.frames}
-    return {"width": clip.width, "height": clip.height, "rate": str(clip.rate), "frames": clip.frames}, ran
+    source, frames = read_master(master)
+    clip = target.clip
+    with _engine(engines, recipe, device, source.width * source.height) as engine:
+        if recipe.runtime == "torch":
+            wanted = Enlarge(recipe.model, recipe.scale, recipe.tile, clip.width, clip.height)
+            larger: Iterator[Frame] = engine.frames(frames, wanted)
+        else:
+            larger = _enlarged(engine, frames, clip)
+        write_master(larger, clip, target.path, ffmpeg=ffmpeg, progress=progress)
+        return {**engine.ran(), "frames": clip.frames}
 
 
 def _true_to(source: Frame, made: Frame) -> Frame:
@@ -115,9 +117,15 @@ def _engine(
 
     Stills and frames are enlarged at the same time, by two steps of a batch: each has its own lane.
     """
+    kwargs: dict[str, Any] = {"model": recipe.model, "scale": recipe.scale, "tile": recipe.tile, "device": device}
+    factory = "models.realesrgan:Upscaler"
+    if recipe.runtime == "torch":
+        factory = "models.realesrgan.network:Upscaler"
+        if recipe.of == "frames":
+            factory, kwargs = "models.enlarge:Enlarger", {"device": device}
     return engines.use(
-        "models.realesrgan:Upscaler",
-        {"model": recipe.model, "scale": recipe.scale, "tile": recipe.tile, "device": device},
+        factory,
+        kwargs,
         device=device,
         lane=f"upscale {recipe.of}",
         deadline=120 + SLOWEST * pixels / 1e6,

@@ -1,7 +1,7 @@
 """The way of a shot: prepare -> generate -> deliver, each leaving what the next one reads in the catalog.
 
-`prepare` makes the stills, `generate` what is stored of the frames (masters and mezzanines), `deliver` lets frames
-stream from there through interpolation and the encoder into inspected, published files. Every step looks in the
+`prepare` makes the stills (here), `generate` what is stored of the frames (masters and mezzanines), `deliver` lets
+frames stream from there through interpolation and the encoder into inspected, published files. Every step looks in the
 catalog first, so a shot that was interrupted goes on where it was.
 """
 
@@ -16,10 +16,8 @@ from catalog.executions import Made
 from catalog.publication import StagedFile
 from manifests.errors import InputError, Problem
 from tasks import prepare, upscale
-from tasks.animate import animate, clip_of
 from tasks.chain import Chain
 from tasks.execute import Execution, Result, intact, run_stored, staged
-from tasks.master import write_master
 from tasks.planner.plan import RenditionPlan, ShotPlan
 from tasks.tools import Tools
 
@@ -46,11 +44,12 @@ def prepare_shot(tools: Tools, claim: Claim, plan: ShotPlan, rendition: Renditio
     if (recipe := rendition.upscale_still) is not None:
         scale = recipe.scale
         stage = chain.upscale_still(recipe, plan.picture)
+        device = stage.device
 
         def enlarge(execution: Execution) -> Result:
             target = staged(tools, ".png")
             media, ran = upscale.upscale_still(
-                source, recipe, target, engines=tools.engines, device=tools.device, progress=execution.progress
+                source, recipe, target, engines=tools.engines, device=device, progress=execution.progress
             )
             return Result([StagedFile(target, "picture", "upscaled", media)], ran)
 
@@ -63,39 +62,6 @@ def prepare_shot(tools: Tools, claim: Claim, plan: ShotPlan, rendition: Renditio
             return Result([StagedFile(_moved(tools, path), role, "still") for role, path in files.items()])
 
     return run_stored(tools, claim, rendition.name, chain.prepare(rendition, plan.picture, enlarged), make)
-
-
-def generate_shot(tools: Tools, claim: Claim, rendition: RenditionPlan, still: Made) -> Made:
-    """The stored frames of one rendition: its mezzanine if frames are upscaled, else its master."""
-    chain = chain_of(tools)
-
-    def draw(execution: Execution) -> Result:
-        target, clip = staged(tools, ".mkv"), clip_of(rendition.animate)
-        frames = animate(files_of(still), rendition.animate, planes=False, workers=tools.workers)
-        write_master(frames, clip, target, ffmpeg=tools.ffmpeg, progress=execution.progress)
-        media = {"width": clip.width, "height": clip.height, "rate": str(clip.rate), "frames": clip.frames}
-        return Result([StagedFile(target, "master", "master", media)])
-
-    made = run_stored(tools, claim, rendition.name, chain.animate(rendition, still), draw)
-    if (recipe := rendition.upscale) is None:
-        return made
-    animated = made
-
-    def enlarge(execution: Execution) -> Result:
-        target = staged(tools, ".mkv")
-        media, ran = upscale.upscale_frames(
-            animated.output("master").path,
-            recipe,
-            _delivery_size(rendition),
-            target,
-            ffmpeg=tools.ffmpeg,
-            engines=tools.engines,
-            device=tools.device,
-            progress=execution.progress,
-        )
-        return Result([StagedFile(target, "mezzanine", "mezzanine", media)], ran)
-
-    return run_stored(tools, claim, rendition.name, chain.upscale_frames(recipe, rendition, animated), enlarge)
 
 
 def files_of(made: Made) -> Mapping[str, Path]:
@@ -118,10 +84,6 @@ def _source(tools: Tools, path: str, sha256: str) -> Path:
             Problem("PICTURE_CHANGED", f"'{Path(path).name}' changed after it was planned", "resume plans it anew")
         )
     return tools.catalog.store.path(sha256)
-
-
-def _delivery_size(rendition: RenditionPlan) -> tuple[int, int]:
-    return rendition.deliveries[0].encode.width, rendition.deliveries[0].encode.height
 
 
 def _moved(tools: Tools, path: Path) -> Path:

@@ -71,3 +71,8 @@ class Settings:
     """`strict`: the product's texture and form are the picture's own; `blend`: half of it; `off`: the network's."""
     split_px: float
     """Where `fidelity` parts light (the network's) from texture (the picture's): sigma of the blur, canvas pixels."""
+
+    @property
+    def guided(self) -> bool:
+        """True where a camera path gives one picture for every frame."""
+        return self.task == "long" or (self.task != "inbetween" and self.sigma_start > 0)

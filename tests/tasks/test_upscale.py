@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from models import realesrgan
 from models.clip import Clip
 from tasks.encode import ffmpeg_path
 from tasks.engines import Engines
-from tasks.master import read_master, write_master
+from tasks.master import Target, read_master, write_master
 from tasks.recipe import UpscaleRecipe
 from tasks.upscale import upscale_frames, upscale_still
 
@@ -101,8 +102,7 @@ def test_frames_are_enlarged_to_the_delivery_size(engines: Engines, tmp_path: Pa
     upscale_frames(
         tmp_path / "master.mkv",
         recipe("realesr-animevideov3-x2", "frames"),
-        size,
-        tmp_path / "mezzanine.mkv",
+        Target(tmp_path / "mezzanine.mkv", replace(clip, width=size[0], height=size[1])),
         ffmpeg=ffmpeg,
         engines=engines,
         device="cpu",

@@ -1,0 +1,128 @@
+"""SVD, fidelity and Real-ESRGAN in one engine child: frames stay on the device from the decoder to the upscaled."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.clip import Frame
+from models.drawn import Drawn, Enlarge
+from models.enlarge import BATCH, Enlarger, as_tensor, fetched, quantised
+from models.errors import EngineError
+from models.fidelity.recompose import Recompose
+from models.svd.engine import Animator
+from models.svd.numbers import Watch
+from models.svd.settings import Dtype, Picture, Settings
+
+Progress = Callable[[int, int], None]
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+class Generator:
+    """One checkpoint on one device, with its adapters; made once, used for many clips.
+
+    Raises EngineMissing, OutOfMemory, EngineError (from `generate` too).
+    """
+
+    def __init__(
+        self, checkpoint: str, device: str = "auto", dtype: Dtype = "fp32", adapters: Sequence[tuple[str, float]] = ()
+    ) -> None:
+        self._animator = Animator(checkpoint, device, dtype, adapters)
+        self._enlarger = Enlarger(str(self._animator.device))
+        self._ran: dict[str, Any] = {}
+
+    def generate(
+        self,
+        pictures: Iterator[Picture],
+        settings: Settings,
+        size: Size,
+        enlarge: Enlarge | None,
+        *,
+        moving: bool,
+        progress: Progress = lambda done, total: None,
+    ) -> Iterator[Drawn]:
+        """The frames of one clip: the middle `size` of the canvas, and the same enlarged.
+
+        `pictures` as `settings.task` wants them. `moving`: motion was asked for, so a clip that stands still is a
+        fault. Memory does not grow with the clip.
+        """
+        shown = _Shown(pictures, guided=settings.guided)
+        compose = Recompose(settings.fidelity if settings.guided else "off", settings.split_px)
+        watch = Watch(_middle(shown.first.rgb, size), moving=moving)
+        clip = self._animator.frames(iter(shown), settings, progress)
+        spent = 0.0
+        while group := list(islice(clip, BATCH)):
+            pairs = [(frame, _composed(compose, frame, shown.of_next())) for frame in group]
+            raws, masters = (quantised(_middle_of(torch.stack(frames), size)) for frames in zip(*pairs, strict=True))
+            started = time.monotonic()
+            larger = fetched(self._enlarger.batch(masters, enlarge)) if enlarge else [None] * len(group)
+            spent += time.monotonic() - started
+            for drawn in map(Drawn, fetched(raws), fetched(masters), larger):
+                watch.look(drawn.raw)
+                yield drawn
+        watch.verdict()
+        self._ran = self._animator.ran()
+        if enlarge:
+            upscaled = self._enlarger.upscaler(enlarge).ran()
+            self._ran["upscale"] = {**upscaled, "frames": settings.frames, "seconds": round(spent, 3)}
+
+    def ran(self) -> Mapping[str, Any]:
+        """What the last whole clip really ran with."""
+        return self._ran
+
+
+class _Shown:
+    """The pictures on their way to the sampler, each remembered until the frame it belongs to comes out.
+
+    `guided`: there is one picture per frame.
+    """
+
+    def __init__(self, pictures: Iterator[Picture], *, guided: bool) -> None:
+        first = next(pictures, None)
+        if first is None:
+            raise EngineError("svd: no picture was given, wanted at least the still", code="PICTURES_MISSING")
+        self.first = first
+        self._rest, self._guided = pictures, guided
+        self._waiting: deque[Picture] = deque()
+
+    def __iter__(self) -> Iterator[Picture]:
+        yield self._kept(self.first)
+        yield from map(self._kept, self._rest)
+
+    def _kept(self, picture: Picture) -> Picture:
+        if self._guided:
+            self._waiting.append(picture)
+        return picture
+
+    def of_next(self) -> Picture | None:
+        """The picture of the frame that comes out next, if it has one of its own."""
+        return self._waiting.popleft() if self._guided else None
+
+
+def _composed(compose: Recompose, frame: Tensor, picture: Picture | None) -> Tensor:
+    """`frame` (3, H, W) with the product of its own picture laid back over it."""
+    if picture is None or picture.matte is None or compose.fidelity == "off":
+        return frame
+    warped = as_tensor([picture.rgb])[0].to(frame.device, torch.float32) / 255
+    matte = torch.from_numpy(picture.matte[None]).to(frame.device, torch.float32) / 255
+    return compose.frame(frame, warped, matte)
+
+
+def _middle_of(frames: Tensor, size: Size) -> Tensor:
+    width, height = size
+    top, left = (frames.shape[-2] - height) // 2, (frames.shape[-1] - width) // 2
+    return frames[..., top : top + height, left : left + width]
+
+
+def _middle(frame: Frame, size: Size) -> Frame:
+    width, height = size
+    top, left = (frame.shape[0] - height) // 2, (frame.shape[1] - width) // 2
+    return np.ascontiguousarray(frame[top : top + height, left : left + width])
