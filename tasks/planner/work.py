@@ -5,8 +5,11 @@ Estimates multiply these by seconds per unit (tasks/planner/estimate.py); every 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from models.svd.checkpoint import Checkpoint
 from models.svd.schedules import sigmas, start_at
+from models.svd.settings import Schedule
 from models.svd.work import tflop
 from tasks.recipe import (
     AnimateRecipe,
@@ -66,8 +69,7 @@ def master_pixels(recipe: AnimateRecipe) -> float:
 
 def svd_tflop(recipe: SvdRecipe, checkpoint: Checkpoint) -> float:
     """TFLOP of a clip: the steps its prior leaves, twice for windows that are drawn from both ends, and decoding."""
-    levels = sigmas(recipe.schedule, recipe.steps)
-    steps = len(levels) - 1 - start_at(levels, recipe.sigma_start)
+    steps = _steps_left(recipe.schedule, recipe.steps, recipe.sigma_start)
     size = recipe.canvas_width, recipe.canvas_height
     shown = recipe.camera is not None and recipe.sigma_start > 0
     if recipe.task == "image":
@@ -76,6 +78,13 @@ def svd_tflop(recipe: SvdRecipe, checkpoint: Checkpoint) -> float:
     windows = 1 if recipe.task != "long" else -(-(recipe.frames - 1) // (recipe.window - 1))
     pictures = recipe.window if shown else 2
     return windows * tflop(checkpoint, *size, recipe.window, 2 * steps, True, pictures)
+
+
+@lru_cache(maxsize=256)
+def _steps_left(schedule: Schedule, steps: int, sigma_start: float) -> int:
+    """Network steps below the noise the prior is given."""
+    levels = sigmas(schedule, steps)
+    return len(levels) - 1 - start_at(levels, sigma_start)
 
 
 def interpolate_work(recipe: InterpolateRecipe) -> float:
