@@ -138,7 +138,7 @@ def test_without_a_compiler_it_says_so_and_runs(networks: Any, clean: None, monk
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # half a minute of g++ on a quiet machine
+@pytest.mark.timeout(900)  # a minute of processor time, three on a busy machine
 def test_compiled_blocks_draw_the_same_and_leave_their_kernels(tmp_path: Path) -> None:
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         pytest.skip("no C++ compiler: nothing is compiled on this machine")
