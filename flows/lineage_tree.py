@@ -74,7 +74,7 @@ def _details(node: Node) -> list[str]:
 
 def _weights(one: Any) -> str:
     if isinstance(one, Mapping):
-        return "weights " + " ".join(str(value)[:40] for value in one.values() if value)
+        return "weights " + " ".join(str(value) for value in one.values() if value)
     return f"weights {one}"
 
 
@@ -85,8 +85,10 @@ def _grant(grant: Mapping[str, Any]) -> str:
 
 
 def _pairs(facts: Mapping[str, Any]) -> str:
+    """What there is to tell; a seed is told even where it is 0."""
     told = ((name, value) for name, value in facts.items() if name != "boxes")
-    return "  ".join(f"{name}={_short(value)}" for name, value in told if value not in ("", None, 0, 0.0, False, []))
+    empty = ("", None, 0, 0.0, False, [])
+    return "  ".join(f"{name}={_short(value)}" for name, value in told if name == "seed" or value not in empty)
 
 
 def _short(value: Any) -> str:

@@ -34,6 +34,8 @@ from tasks.weights.known import known_weights
 
 VERSION = 1
 
+GENERATOR = "models.generator:Generator"
+"""The engine, made in its child."""
 STEP_SECONDS = 900.0
 """Time one step of the network, or one frame, may take: a large checkpoint on a small CPU needs minutes."""
 
@@ -108,7 +110,7 @@ def svd(
     try:
         with (
             bench.engines.use(
-                "models.generator:Generator",
+                GENERATOR,
                 _engine(recipe, bench),
                 device=bench.device,
                 deadline=STEP_SECONDS,

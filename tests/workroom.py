@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from catalog import Catalog
 from catalog.queries import DeliveryRow, RunStatus, deliveries_of, remade_from_damage, run_status, shots_of
-from catalog.tables import Artifact, Execution
+from catalog.tables import Artifact, Execution, Measurement
 from flows.request import Request
 from flows.settings import Settings
 from flows.workshop import workshop
@@ -148,6 +148,12 @@ class Workroom:
             for name, value in columns.items():
                 query = query.where(getattr(Execution, name) == value)
             return list(lines.execute(query).all())
+
+    def measurements(self) -> dict[str, float]:
+        """Every figure ever written down, by name; the last of a name stands."""
+        with Catalog.open(self.settings.catalog_url, self.settings.store) as catalog, catalog.database.read() as lines:
+            rows = lines.execute(select(Measurement.name, Measurement.value).order_by(Measurement.id)).all()
+        return {row.name: row.value for row in rows}
 
     def stored(self, kind: str) -> list[Path]:
         """Files of the store by the kind of artifact they are."""

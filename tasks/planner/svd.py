@@ -33,14 +33,20 @@ PRODUCT_SIGMA, WHOLE_SIGMA = 3.87, 15.6
 
 CamTrol (arXiv 2406.10126) takes steps 10 to 12 for scenes. Judged, to be tuned on real weights."""
 STEPS = {"karras": 25, "align-your-steps": 10, "lcm": 4}
-SPLIT_PX = 8.0
+SPLIT_PX = 12.0
 """Where light is parted from texture, on a canvas 576 px high: print and grain are finer, reflections are coarser."""
-DRIFT_PX = 3.0
-"""Mean error of the product's path, in pixels of the canvas: twice what optical flow itself is off by on such clips."""
-DRIFT_SSIM = 0.6
-"""Against the product along its path: below it its form is another one, not its light."""
-DRIFT_COLOR = 8.0
-"""CIEDE2000 against the product along its path: people name it another colour."""
+
+
+class Drift(NamedTuple):
+    """Limits of `models.fidelity.limits`: path error in pixels of the canvas, product SSIM, product CIEDE2000."""
+
+    px: float
+    ssim: float
+    color: float
+
+
+DRIFT = {"strict": Drift(3.0, 0.85, 6.0), "blend": Drift(2.5, 0.75, 8.0), "off": Drift(3.0, 0.6, 10.0)}
+"""By fidelity. Seen on photographs bent by 2 px, relit and blurred: strict 0.945 and 3.8 at worst, raw 0.67 and 6.2."""
 
 
 class Course(NamedTuple):
@@ -123,6 +129,7 @@ def draft(subject: Subject, delivery: tuple[int, int], safe: Sides, when: Timing
     schedule = _schedule(subject, checkpoint)
     whole_or_free = subject.whole or free
     guided = not free
+    fidelity = ("off" if whole_or_free else "strict") if asked.fidelity == "auto" else asked.fidelity
     recipe = SvdRecipe(
         engine="svd",
         model=checkpoint.name,
@@ -146,11 +153,11 @@ def draft(subject: Subject, delivery: tuple[int, int], safe: Sides, when: Timing
         height=canvas.middle[1],
         rate=str(course.rate),
         frames=course.frames,
-        fidelity=("off" if whole_or_free else "strict") if asked.fidelity == "auto" else asked.fidelity,
+        fidelity=fidelity,
         split_px=round(SPLIT_PX * min(canvas.size) / 576, 3),
-        drift_px=0.0 if free else DRIFT_PX,
-        drift_ssim=0.0 if whole_or_free else DRIFT_SSIM,
-        drift_color=0.0 if whole_or_free else DRIFT_COLOR,
+        drift_px=0.0 if free else DRIFT[fidelity].px,
+        drift_ssim=0.0 if whole_or_free else DRIFT[fidelity].ssim,
+        drift_color=0.0 if whole_or_free else DRIFT[fidelity].color,
     )
     vram, fits = _memory(_room(subject, recipe, checkpoint))
     notes = tuple(_notes(subject, recipe, course, canvas))

@@ -1,0 +1,168 @@
+"""Shots by SVD from manifest to file and catalog, on the CPU with tiny random checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="SVD needs the gpu extra")
+
+from rich.console import Console
+
+from catalog.queries import shots_of
+from catalog.trace import trace
+from flows.lineage_tree import lineage_tree
+from tasks.master import read_master
+from tasks.planner.svd import DRIFT, Drift
+from tests.svd_checkpoints import tiny_checkpoint
+from tests.workroom import Ended, Workroom
+
+SVD = {"canvas": [256, 128], "steps": 3, "sigma_start": 2.0}
+
+
+@pytest.fixture
+def any_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No drift limits: random weights draw no product, and what is tested is the way, not the picture."""
+    monkeypatch.setitem(DRIFT, "strict", Drift(0.0, 0.0, 0.0))
+
+
+def weights(room: Workroom, *, accepted: bool = True) -> Path:
+    """A checkpoint `svd-xt` that makes four frames at once, its licence accepted."""
+    folder = tiny_checkpoint(room.settings.weights / "svd-xt", frames=4)
+    if accepted:
+        text = hashlib.sha256((folder / "LICENSE.md").read_bytes()).hexdigest()
+        with room.tools() as tools:
+            tools.catalog.accept_licence(
+                weights="svd-xt", licence="ours", text_sha256=text, kind="community", holder="Studio", accepted_by="Ann"
+            )
+    return folder
+
+
+def manifest(room: Workroom, rows: Sequence[dict[str, Any]] = ({},), engine: str = "svd") -> Path:
+    """Rows `s0`, `s1` ... with those seeds."""
+    room.picture("a.png")
+    basis = {"source": "a.png", "engine": engine, "svd": SVD}
+    return room.manifest([{"id": f"s{n}", "seed": n, **basis, **row} for n, row in enumerate(rows)])
+
+
+def told(room: Workroom, ended: Ended) -> str:
+    """What `dailies trace` prints for the run's first delivery."""
+    console = Console(width=10_000, record=True, quiet=True)
+    with room.tools() as tools:
+        console.print(lineage_tree(trace(tools.catalog, ended.rows[0].delivery.artifact)))
+    return console.export_text()
+
+
+@pytest.mark.usefixtures("any_picture")
+def test_a_shot_is_made_traced_and_not_made_again(room: Workroom) -> None:
+    folder = weights(room)
+    source = manifest(room)
+    ended = room.run(source)
+    assert ended.status.run.shots == {"done": 1}
+    assert ended.made == {"prepare": 1, "animate": 1, "upscale": 1, "interpolate": 1, "encode": 1}
+    said = told(room, ended)
+    for file in sorted(folder.glob("*/*.safetensors")):
+        assert hashlib.sha256(file.read_bytes()).hexdigest() in said, f"trace does not name {file.name}"
+    for fact in ("seed=0", "schedule=align-your-steps", "sigma_start=2.0", "rung=decode_25", "grant of Studio"):
+        assert fact in said, f"trace does not say {fact}:\n{said}"
+    [animated] = room.executions(stage="animate")
+    assert animated.engine == "svd" and animated.grant_id and animated.ran["dtype"] == "fp32"
+    figures = room.measurements()
+    assert figures["product_ssim"] > 0.5 and "temporal_flickering_levels" in figures, figures
+    assert room.run(source).made == {}
+
+
+def test_a_clip_that_drifts_is_made_by_the_camera_and_says_so(room: Workroom) -> None:
+    weights(room)
+    source = manifest(room)
+    ended = room.run(source)
+    assert ended.status.run.shots == {"done": 1}
+    drifted, *others = room.executions(stage="animate")
+    assert (drifted.engine, drifted.state, drifted.error_code) == ("svd", "failed", "FIDELITY_DRIFT")
+    assert "product_ssim" in drifted.evidence
+    assert [(one.engine, one.state) for one in others] == [("camera", "done")]
+    with room.tools() as tools:
+        [shot] = shots_of(tools.catalog, ended.run_id)
+    assert any("made by the camera engine" in note for note in shot.plan["notes"])
+    assert room.run(source).made == {}, "the next run tries again what drifted"
+
+
+def test_auto_takes_the_camera_without_weights_and_stops_without_a_licence(room: Workroom) -> None:
+    source = manifest(room, engine="auto")
+    [shot] = room.plan(source).shots
+    assert shot.plan is not None
+    assert "no SVD weights here" in shot.plan.renditions[0].why["animate"]
+    assert room.run(source).made == {"prepare": 1, "animate": 1, "encode": 1}
+
+    weights(room, accepted=False)
+    other = manifest(room, [{"title": "again"}], engine="auto")
+    planned = room.plan(other)
+    assert [problem.code for problem in planned.problems] == ["LICENCE_NOT_ACCEPTED"]
+    assert "dailies weights accept svd-xt" in planned.problems[0].remedy
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("any_picture")
+def test_frames_enlarged_on_their_way_are_those_enlarged_from_the_master(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.planner.plan.Means.torch_upscale", property(lambda _: True))
+    weights(room)
+    ended = room.run(manifest(room))
+    assert ended.status.run.shots == {"done": 1}
+    [enlarged] = room.executions(stage="upscale")
+    assert enlarged.recipe["runtime"] == "torch" and enlarged.seconds > 0
+    [fused] = room.stored("mezzanine")
+    before = list(read_master(fused)[1])
+    fused.unlink()
+    remade = room.run(manifest(room, [{"deliver": ["small_shop"]}]))
+    assert remade.made == {"upscale": 1, "encode": 1, "interpolate": 1}, "the master was not where it went on"
+    [again] = room.stored("mezzanine")
+    for frame, (one, other) in enumerate(zip(before, read_master(again)[1], strict=True)):
+        assert np.array_equal(one, other), f"frame {frame}: {np.abs(one.astype(int) - other).max()} levels apart"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("any_picture")
+def test_a_shot_degraded_by_the_ladder_says_so_and_is_not_made_again(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights(room)
+    source = manifest(room)
+    monkeypatch.setattr("tasks.svd.GENERATOR", "tests.tasks.faulty_generator:two_frames_at_once")
+    assert room.run(source).status.run.shots == {"done": 1}
+    assert room.executions(stage="animate")[0].ran["rung"] == "decode_2"
+    monkeypatch.undo()
+    assert room.run(source).made == {}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("any_picture")
+def test_what_is_not_a_number_fails_its_shot_alone(room: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights(room)
+    monkeypatch.setattr("tasks.svd.GENERATOR", "tests.tasks.faulty_generator:not_numbers")
+    ended = room.run(manifest(room, [{}, {}]))
+    assert ended.status.run.shots == {"failed": 1, "done": 1}
+    assert [row.item for row in ended.rows] == ["s1"]
+    failed, done = room.executions(stage="animate")
+    assert (failed.error_code, done.state) == ("NOT_FINITE", "done")
+    assert "latents" in failed.error_message
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("any_picture")
+def test_a_ladder_that_ends_fails_the_shot_with_what_was_tried(room: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.line.BACKOFF_SECONDS", 0.01)
+    weights(room)
+    monkeypatch.setattr("tasks.svd.GENERATOR", "tests.tasks.faulty_generator:no_room")
+    ended = room.run(manifest(room))
+    assert ended.status.run.shots == {"failed": 1}
+    [failure] = ended.status.failures
+    assert failure.code == "OUT_OF_MEMORY"
+    assert "decode_1" in room.executions(stage="animate")[-1].error_message
+    assert not list((room.settings.store / "incoming").glob("*")), "a staged file was left behind"
