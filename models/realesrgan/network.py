@@ -92,7 +92,10 @@ class Upscaler:
 
     def ran(self) -> Mapping[str, str | int]:
         """What ran so far: the layout is the last one used, `stepped_down` 1 where memory forced a smaller one."""
-        down = any(fits != Layout(size[0], self.wanted.tile) for size, fits in self._fits.items())
+        down = any(
+            fits != next(layouts(Layout(count, self.wanted.tile), height, width, self.scale))
+            for (count, height, width), fits in self._fits.items()
+        )
         return {
             "model": self.model,
             "device": devices.name(self.device),

@@ -36,9 +36,10 @@ def layouts(first: Layout, height: int, width: int, scale: int) -> Iterator[Layo
         return batch * pixels * scale**2 * WIDEST <= MOST_VALUES
 
     batch = first.batch
+    while batch > 1 and not possible(batch, first.tile):
+        batch -= 1
     while batch > 1:
-        if possible(batch, first.tile):
-            yield Layout(batch, first.tile)
+        yield Layout(batch, first.tile)
         batch //= 2
     largest = first.tile or max(height, width)
     for tile in (first.tile, *(side for side in (1024, 512, 256, 128, 64, 32) if side < largest)):
