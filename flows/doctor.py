@@ -9,7 +9,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
@@ -23,12 +24,22 @@ from flows.settings import Settings
 from flows.terminal import out, size
 from models import ncnn, realesrgan, rife
 from models.errors import EngineError
+from models.svd.checkpoint import Checkpoint, Network, available
+from models.svd.settings import LADDER, Dtype, Rung
+from models.svd.vram import estimate, first_rung
 from tasks.benchmark import measure
 from tasks.encode import ffmpeg_path, versions
+from tasks.planner.canvas import SIZES
+from tasks.planner.device import Device, cards, device_of, torch_installed
 from tasks.tools import Tools
 from tasks.weights.shelf import shelf
 
 State = Literal["ok", "note", "missing"]
+
+USUAL_CARDS = {"RTX 4080 (16 GB)": int(15.6 * 2**30), "RTX 3090 or 4090 (24 GB)": int(23.6 * 2**30)}
+"""Cards most people own, and what CUDA counts on them."""
+_TIGHT = 0.1
+"""Share of a card's memory that other programs, a desktop above all, easily take."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,14 @@ class Finding:
 def examine() -> list[Finding]:
     """Everything this machine has and lacks."""
     settings = Settings()
-    return [*_settings(settings), *_catalog(settings), *_engines(settings), *_disk(settings)]
+    return [
+        *_settings(settings),
+        *_catalog(settings),
+        *device_findings(settings.device),
+        *memory_findings(settings.weights, device_of(settings.device)),
+        *_engines(settings),
+        *_disk(settings),
+    ]
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
@@ -114,7 +132,87 @@ def weights_findings(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
         yield Finding("weights svd", "note", "none here: every clip is made by the camera engine", remedy=remedy)
 
 
+def device_findings(asked: str) -> Iterator[Finding]:
+    """What torch works on where the setting says `asked`, and why that is not a card. Nothing is loaded."""
+    if not torch_installed():
+        found = "torch, diffusers or transformers is not installed: no clip is made by SVD"
+        yield Finding("torch", "note", found, remedy='pip install "dailies[gpu]"')
+        return
+    device, here, build = device_of(asked), cards(), f"torch {version('torch')}"
+    if device.kind == "cuda":
+        yield Finding("torch", "ok", f"{_named(device)}", build)
+        return
+    kind = asked.partition(":")[0]
+    if kind not in ("auto", "cuda"):
+        state: State = "note" if here else "ok"
+        remedy = f"DAILIES_DEVICE=auto or {here[0].torch} uses {here[0].name}" if here else ""
+        yield Finding("torch", state, f"cpu: DAILIES_DEVICE is {asked}", build, remedy)
+    elif not here:
+        found = "cpu: no NVIDIA driver, or no card that this process may use"
+        yield Finding("torch", "note", found, build, "real SVD weights need a card: on a CPU one clip takes hours")
+    elif build.endswith("+cpu"):
+        found = f"cpu: this torch is a build without CUDA, {_named(here[0])} stays idle"
+        yield Finding("torch", "note", found, build, "install torch's CUDA build: pytorch.org tells the command")
+    else:
+        found = f"cpu: DAILIES_DEVICE is {asked}, here are {', '.join(map(_named, here))}"
+        yield Finding("torch", "note", found, build, f"set DAILIES_DEVICE=auto or {here[0].torch}")
+
+
+def memory_findings(weights_dir: Path, device: Device) -> Iterator[Finding]:
+    """For every SVD checkpoint here: its size, and how far down the memory ladder its clip goes on this card.
+
+    Without a card it is told for the usual ones, and without weights for svd-xt as it is published.
+    """
+    try:
+        here = list(available(weights_dir).values()) or [_PUBLISHED]
+    except EngineError as error:  # a file that is no checkpoint's
+        yield Finding("svd", "note", str(error), str(weights_dir), error.remedy)
+        return
+    rooms = {device.name: device.vram_bytes} if device.kind == "cuda" else USUAL_CARDS
+    for one in here:
+        absent = one is _PUBLISHED
+        told = f"{sum(one.parameters.values()) / 1e9:.3g} billion parameters, {one.frames} frames at once"
+        state: State = "note" if absent else "ok"
+        yield Finding(f"svd {one.name}", state, told, "as published; not here" if absent else str(one.folder))
+        for card, room in rooms.items():
+            told, fits = fit(one, room)
+            remedy = "" if fits else "a smaller svd.canvas, or engine: camera"
+            yield Finding(f"svd {one.name}, {card}", state if fits else "note", told, "estimated", remedy)
+
+
+def fit(checkpoint: Checkpoint, room: int, dtype: Dtype = "fp16") -> tuple[str, bool]:
+    """How a clip of the checkpoint's frames, drawn wide and with guidance, fits `room` bytes; whether it does."""
+    clip = (*SIZES["wide"], checkpoint.frames)
+
+    def gib(rung: Rung) -> float:
+        return estimate(checkpoint, *clip, dtype, rung, True).bytes / 2**30
+
+    what, there = f"{clip[0]}x{clip[1]} x {clip[2]} {dtype}", room / 2**30
+    rung = first_rung(checkpoint, *clip, dtype, True, room)
+    if rung is None:
+        return f"{what} needs {gib(LADDER[-1]):.1f} GiB even at {LADDER[-1]}, there are {there:.1f}", False
+    below: Rung | None = next((lower for lower in LADDER[LADDER.index(rung) :] if gib(lower) < gib(rung)), None)
+    tight = f"; tight: {below} needs {gib(below):.1f}" if below and gib(rung) > (1 - _TIGHT) * there else ""
+    return f"{what} fits from {rung} on: about {gib(rung):.1f} of {there:.1f} GiB{tight}", True
+
+
+class _Published(Checkpoint):
+    """A checkpoint whose shapes are known before it is here."""
+
+    def config(self, network: Network) -> dict[str, Any]:
+        return {"block_out_channels": [320, 640, 1280, 1280] if network == "unet" else [128, 256, 512, 512]}
+
+
+_PUBLISHED = _Published("svd-xt", Path(), 25, {"unet": 1_524_623_082, "vae": 97_742_847, "image_encoder": 632_076_800})
+
+
+def _named(card: Device) -> str:
+    return f"{card.torch} {card.name}, {card.vram_bytes / 2**30:.1f} GiB"
+
+
 def _engines(settings: Settings) -> Iterator[Finding]:
+    device = device_of(settings.device)
+    on_card = f", in torch on {device.torch}" if device.kind == "cuda" and torch_installed() else ""
     try:
         ffmpeg = ffmpeg_path(settings.ffmpeg or None)
         for codec in ("h264", "hevc", "av1"):
@@ -122,17 +220,23 @@ def _engines(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"encode {codec}", "ok", told, str(ffmpeg))
     except EngineError as error:
         yield Finding("encode", "missing", str(error), remedy=error.remedy)
+    # ncnn knows no CUDA: it reaches the same card through Vulkan.
+    vulkan = "auto" if settings.device.startswith("cuda") else settings.device
+    runs_on = ""
     try:
-        name, (_, device) = "realesrgan", ncnn.choose(settings.device)
+        name, (_, runs_on) = "realesrgan", ncnn.choose(vulkan)
         ncnn.load(f"{realesrgan.PACKAGE}.realesrgan_ncnn_vulkan_wrapper", realesrgan.DISTRIBUTION)
-        yield Finding(name, "ok", f"{len(realesrgan.models())} networks on {device}", realesrgan.DISTRIBUTION)
+        told = f"{len(realesrgan.models())} networks in ncnn on {runs_on}{on_card and on_card + ' (frames)'}"
+        yield Finding(name, "ok", told, realesrgan.DISTRIBUTION)
     except EngineError as error:
         yield Finding("realesrgan", "missing", str(error), remedy=error.remedy)
     try:
         weights = rife.require(settings.weights)
-        yield Finding("rife", "ok", f"{weights.name} in {weights.folder}")
+        yield Finding("rife", "ok", f"{weights.name}{on_card or f', in ncnn on {runs_on}'}", str(weights.folder))
     except EngineError as error:
         yield Finding("rife", "note", "no weights: interpolation uses optical flow", remedy=error.remedy)
+    adapters = sorted(path.stem for path in (settings.weights / "adapters").glob("*.safetensors"))
+    yield Finding("svd adapters", "ok", ", ".join(adapters) or "none", str(settings.weights / "adapters"))
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     store_url: str = Field(default="", description="Artifact store, a folder; empty: `store` in the home.")
     weights_dir: Path | None = Field(default=None, description="Weights; empty: `weights` in the home.")
     weights_mirror: str = Field(default="", description="URL that stands for every publisher of weights' https://host.")
-    device: str = Field(default="auto", description="auto, cpu or vulkan:N, for the engines that can use one.")
+    device: str = Field(default="auto", description="auto, cpu, cuda:N or vulkan:N, for the engines that can use one.")
     ffmpeg: str = Field(default="", description="ffmpeg binary; empty: the one that came with the package.")
     workers: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256, description="Cores to work with."
