@@ -65,7 +65,11 @@ INDEX = {
 
 @dataclass(frozen=True)
 class Architecture:
-    """`plain`: which of the UNet's blocks, from the top, have no attention."""
+    """`plain`: which of the UNet's blocks, from the top, have no attention.
+
+    A UNet of four blocks halves three times: give `c` 128 px on one side at least, or group norm of a single latent
+    makes large differences of small ones.
+    """
 
     unet: tuple[int, ...]
     plain: tuple[bool, ...]

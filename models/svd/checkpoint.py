@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
-from models.errors import EngineMissing
+from models.errors import EngineError, EngineMissing
 from models.ncnn import sha256
 
 Network = Literal["unet", "vae", "image_encoder"]
@@ -129,5 +129,12 @@ def _parameters(path: Path) -> int:
 def _counted(path: Path, bytes_: int, modified_ns: int) -> int:
     """Numbers in a safetensors file, from its header: 8 bytes of length (little-endian), then JSON."""
     with path.open("rb") as file:
-        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        length = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))[0]
+        if length > bytes_:
+            raise EngineError(
+                f"svd: {path} is no whole safetensors file",
+                remedy="dailies weights verify, then pull it again",
+                code="WEIGHTS_BROKEN",
+            )
+        header = json.loads(file.read(length))
     return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

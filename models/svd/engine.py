@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,24 @@ from torch import Tensor
 
 from models.errors import EngineError, EngineMissing
 from models.svd import adapters as lora
-from models.svd import checkpoint, decoding, memory, tasks
+from models.svd import checkpoint, compiling, decoding, memory, tasks
 from models.svd.loading import DTYPES, Networks, load
 from models.svd.numbers import NotFinite, require_finite
 from models.svd.settings import Dtype, Picture, Rung, Settings
 
 Progress = Callable[[int, int], None]
 """Network calls done, and of how many; one that is made again counts back."""
+Loading = Callable[[torch.device, torch.dtype], Networks]
+"""Gives a checkpoint's networks in a number format; asked again where a clip is retried in fp32."""
 
 
 class Animator:
     """One checkpoint on one device, loaded once for many clips. Not for two threads at a time.
 
-    `checkpoint_folder`: a folder in diffusers' layout. `device`: `auto` (CUDA where there is any), `cpu`, `cuda` or
-    `cuda:N`. `adapters`: LoRA files and their scales. Raises EngineMissing (WEIGHTS_MISSING, DEVICE_MISSING) and
-    EngineError (WEIGHTS_BROKEN, ADAPTER_MISMATCH, ADAPTER_BROKEN).
+    `source`: a folder in diffusers' layout, or what gives the networks where no file does. `device`: `auto` (CUDA where
+    there is any), `cpu`, `cuda` or `cuda:N`. `adapters`: LoRA files and their scales. `compiled` and `cache`: see
+    `compiling.prepare`. Raises EngineMissing (WEIGHTS_MISSING, DEVICE_MISSING) and EngineError (DEVICE_UNKNOWN,
+    WEIGHTS_BROKEN, ADAPTER_MISMATCH, ADAPTER_BROKEN).
 
     A clip depends on its pictures and settings alone: every one starts in the precision and at the rung asked for,
     whatever the one before needed. Only a rung that had no room for the same size before is not tried again.
@@ -34,14 +38,18 @@ class Animator:
 
     def __init__(
         self,
-        checkpoint_folder: str,
+        source: str | Loading,
         device: str = "auto",
         dtype: Dtype = "fp32",
         adapters: Sequence[tuple[str, float]] = (),
+        *,
+        compiled: bool = False,
+        cache: str | None = None,
     ) -> None:
-        folder = Path(checkpoint_folder)
-        self._checkpoint = checkpoint.require(folder.parent, folder.name)
-        self._device = _device(device)
+        self._load = _loading(Path(source)) if isinstance(source, str) else source
+        self.device = _device(device)
+        self._compiled, self._cache = compiled, Path(cache) if cache else None
+        self._eager_because: str | None = None
         self._dtype: Dtype = dtype
         self._adapters = _files(adapters)
         self._too_big: dict[tuple[Any, ...], set[Rung]] = {}
@@ -66,6 +74,10 @@ class Animator:
         NotFinite when fp32 did not help.
         """
         levels, start = tasks.course(settings)
+        if self.device.type == "cuda":
+            both = settings.task != "image" or settings.guidance != (1.0, 1.0)
+            compiling.require_attention_batch(settings.width, settings.height, both)
+            torch.cuda.reset_peak_memory_stats(self.device)
         self._ran = {
             "dtype": self._dtype,
             "rung": settings.ladder[0],
@@ -73,12 +85,10 @@ class Animator:
             "sigma_start": levels[start] if settings.sigma_start > 0 else 0.0,
             "steps": len(levels) - 1 - start,
             "windows": 0,
-            "device": _name(self._device),
+            "device": _name(self.device),
             "peak_vram_bytes": 0,
             "conditioning_ids": [float(settings.conditioning_fps - 1), settings.motion_bucket, settings.noise_aug],
         }
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
         dtype = self._dtype
         for window in tasks.windows(pictures, settings):
             retry = False
@@ -93,16 +103,19 @@ class Animator:
                 self._ran |= {"dtype": dtype, "retried": True}
                 made = self._window(window, settings, progress, dtype)
             self._ran["windows"] += 1
-            if self._device.type == "cuda":
-                self._ran["peak_vram_bytes"] = torch.cuda.max_memory_allocated(self._device)
+            self._ran["compiled"] = self._compiled and self._eager_because is None
+            self._ran["eager_because"] = self._eager_because
+            if self.device.type == "cuda":
+                self._ran["peak_vram_bytes"] = torch.cuda.max_memory_allocated(self.device)
             yield from made[: window.keep]  # pyright: ignore[reportPossiblyUnboundVariable]
 
     def ran(self) -> dict[str, Any]:
         """What ran for the last clip, complete once its frames are all out; plain values.
 
         `dtype` and `rung` (the lowest that was needed), `retried` in fp32 or not, `sigma_start` the prior was given
-        (0: none), `steps` and `windows`, `device`, `peak_vram_bytes` (0 off CUDA), and `conditioning_ids` as they
-        reached the network: fps - 1, motion bucket, noise augmentation.
+        (0: none), `steps` and `windows`, `device`, `peak_vram_bytes` (0 off CUDA), `conditioning_ids` as they reached
+        the network (fps - 1, motion bucket, noise augmentation), `compiled`, and `eager_because` where it was asked for
+        and could not be.
         """
         return dict(self._ran)
 
@@ -135,11 +148,11 @@ class Animator:
             memory.sampling(settings.ladder),
             sample,
             known_too_big=self._too_big.setdefault(("sample", *size), set()),
-            device=self._device,
+            device=self.device,
         )
         below = settings.ladder[settings.ladder.index(rung) :]
         made, rung = memory.climb(
-            below, decode, known_too_big=self._too_big.setdefault(("decode", *size), set()), device=self._device
+            below, decode, known_too_big=self._too_big.setdefault(("decode", *size), set()), device=self.device
         )
         self._ran["rung"] = max(self._ran["rung"], rung, key=settings.ladder.index)
         return made
@@ -148,9 +161,10 @@ class Animator:
         """The networks in `dtype`; those in another precision are dropped first, so that only one set takes room."""
         if self._loaded is None or self._loaded[0] != dtype:
             self._loaded = None
-            memory.free(self._device)
-            networks = load(self._checkpoint, self._device, DTYPES[dtype], parked=True)
+            memory.free(self.device)
+            networks = self._load(self.device, DTYPES[dtype])
             lora.attach(networks.unet, self._adapters)
+            self._eager_because = compiling.prepare(networks, self._compiled, self._cache)
             self._loaded = (dtype, networks)
         return self._loaded[1]
 
@@ -158,6 +172,11 @@ class Animator:
 def _place(networks: Networks, rung: Rung) -> None:
     """Have the networks lie where the rung wants them."""
     (memory.park if rung == "offload" else memory.unpark)(networks)
+
+
+def _loading(folder: Path) -> Loading:
+    """From a folder: into main memory first, so that a rung which keeps networks there never has them on the device."""
+    return partial(load, checkpoint.require(folder.parent, folder.name), parked=True)
 
 
 def _files(adapters: Sequence[tuple[str, float]]) -> list[tuple[Path, float]]:

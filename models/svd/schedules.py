@@ -49,7 +49,7 @@ def start_at(levels: Sequence[float], sigma_start: float) -> int:
     if sigma_start <= 0:
         return 0
     wanted = math.log(sigma_start)
-    return min(range(len(levels) - 1), key=lambda step: (abs(math.log(levels[step]) - wanted), -step))
+    return min(range(len(levels) - 1), key=lambda step: (round(abs(math.log(levels[step]) - wanted), 9), -step))
 
 
 def _karras(index: int, count: int) -> float:
