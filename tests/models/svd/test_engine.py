@@ -46,6 +46,7 @@ def alone(folder: str) -> None:
     print(*(digest(Animator(folder, "cpu"), number) for number in range(len(CLIPS))))
 
 
+@pytest.mark.slow
 def test_a_clip_is_the_same_alone_in_company_in_any_order_and_in_another_process(
     checkpoint_of: Callable[[Any], Path],
 ) -> None:
@@ -98,6 +99,7 @@ def test_what_ran_names_the_noise_the_prior_was_given(checkpoint_of: Callable[[A
     assert animator.ran()["steps"] == 7
 
 
+@pytest.mark.slow  # bf16 is emulated on most CPUs
 @pytest.mark.parametrize("where", ["latents", "frames"])
 def test_what_is_not_finite_is_made_once_more_in_fp32(
     checkpoint_of: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch, where: str

@@ -167,6 +167,7 @@ def test_guidance_rises_from_the_first_frame_to_the_last(checkpoint_of: Callable
     torch.testing.assert_close(single, with_, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_half_precision_comes_close(checkpoint_of: Callable[[Any], Path]) -> None:
     """bf16 on the CPU: the same clip, give or take what 8 bits of mantissa lose in a few steps."""
     folder, clip = checkpoint_of("a"), settings(frames=2, steps=3, guidance=(1.0, 1.5))
