@@ -26,8 +26,8 @@ BATCH = 5
 class Enlarger:
     """Networks of Real-ESRGAN on one device, loaded when first wanted. Raises EngineMissing, OutOfMemory."""
 
-    def __init__(self, device: str = "auto", dtype: str = "auto") -> None:
-        self._device, self._dtype = device, dtype
+    def __init__(self, device: str = "auto", dtype: str = "auto", compiled: bool = False) -> None:
+        self._device, self._dtype, self._compiled = device, dtype, compiled
         self._upscalers: dict[str, Upscaler] = {}
 
     def frames(self, frames: Iterator[Frame], wanted: Enlarge) -> Iterator[Frame]:
@@ -45,7 +45,7 @@ class Enlarger:
         """The network `wanted` names."""
         if wanted.model not in self._upscalers:
             self._upscalers[wanted.model] = Upscaler(
-                wanted.model, wanted.scale, wanted.tile, self._device, self._dtype, batch=BATCH
+                wanted.model, wanted.scale, wanted.tile, self._device, self._dtype, BATCH, self._compiled
             )
         return self._upscalers[wanted.model]
 

@@ -17,7 +17,7 @@ from models.drawn import Drawn, Enlarge
 from models.enlarge import BATCH, Enlarger, as_tensor, fetched, quantised
 from models.errors import EngineError
 from models.fidelity.recompose import Recompose
-from models.svd.engine import Animator
+from models.svd.engine import Animator, Loading
 from models.svd.numbers import Watch
 from models.svd.settings import Dtype, Picture, Settings
 
@@ -29,14 +29,22 @@ Size = tuple[int, int]
 class Generator:
     """One checkpoint on one device, with its adapters; made once, used for many clips.
 
-    Raises EngineMissing, OutOfMemory, EngineError (from `generate` too).
+    As `Animator`; `compiled` is for every network, Real-ESRGAN's too. Raises EngineMissing, OutOfMemory, EngineError
+    (from `generate` too).
     """
 
     def __init__(
-        self, checkpoint: str, device: str = "auto", dtype: Dtype = "fp32", adapters: Sequence[tuple[str, float]] = ()
+        self,
+        checkpoint: str | Loading,
+        device: str = "auto",
+        dtype: Dtype = "fp32",
+        adapters: Sequence[tuple[str, float]] = (),
+        *,
+        compiled: bool = False,
+        cache: str | None = None,
     ) -> None:
-        self._animator = Animator(checkpoint, device, dtype, adapters)
-        self._enlarger = Enlarger(str(self._animator.device))
+        self._animator = Animator(checkpoint, device, dtype, adapters, compiled=compiled, cache=cache)
+        self._enlarger = Enlarger(str(self._animator.device), compiled=compiled)
         self._ran: dict[str, Any] = {}
 
     def generate(
