@@ -105,7 +105,7 @@ def upscale_recipe(subject: Subject, model: str, scale: int, of: Literal["still"
     elif asked != "auto":
         model = asked
     page = (subject.ask.source.page or 0) if of == "still" else 0
-    runtime = "torch" if of == "frames" and subject.means.torch_upscale else "ncnn"
+    runtime = "torch" if subject.means.torch_upscale else "ncnn"
     return _upscale_recipe(model, of, page, subject.means.max_pixels, runtime)
 
 
@@ -119,7 +119,7 @@ def _upscale_recipe(
         runtime=runtime,
         model=model,
         scale=weights.scale,
-        tile=weights.tile,
+        tile=weights.tile if runtime == "ncnn" else 0,  # a card takes whole pictures, and steps down where it cannot
         of=of,
         page=page,
         max_pixels=max_pixels,

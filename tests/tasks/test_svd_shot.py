@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import deepcopy
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +49,15 @@ def manifest(room: Workroom, rows: Sequence[dict[str, Any]] = ({},), engine: str
     """Rows `s0`, `s1` ... with those seeds."""
     room.picture("a.png")
     basis = {"source": "a.png", "engine": engine, "svd": SVD}
-    return room.manifest([{"id": f"s{n}", "seed": n, **basis, **row} for n, row in enumerate(rows)])
+    return room.manifest([{"id": f"s{n}", "seed": n, **deepcopy(basis), **row} for n, row in enumerate(rows)])
 
 
 def told(room: Workroom, ended: Ended) -> str:
     """What `dailies trace` prints for the run's first delivery."""
-    console = Console(width=10_000, record=True, quiet=True)
+    console = Console(width=10_000, file=StringIO())
     with room.tools() as tools:
         console.print(lineage_tree(trace(tools.catalog, ended.rows[0].delivery.artifact)))
-    return console.export_text()
+    return console.file.getvalue()  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("any_picture")
@@ -68,7 +70,7 @@ def test_a_shot_is_made_traced_and_not_made_again(room: Workroom) -> None:
     said = told(room, ended)
     for file in sorted(folder.glob("*/*.safetensors")):
         assert hashlib.sha256(file.read_bytes()).hexdigest() in said, f"trace does not name {file.name}"
-    for fact in ("seed=0", "schedule=align-your-steps", "sigma_start=2.0", "rung=decode_25", "grant of Studio"):
+    for fact in ("seed=0", "schedule=align-your-steps", "sigma_start=2", "rung=decode_25", "grant of Studio"):
         assert fact in said, f"trace does not say {fact}:\n{said}"
     [animated] = room.executions(stage="animate")
     assert animated.engine == "svd" and animated.grant_id and animated.ran["dtype"] == "fp32"
@@ -121,7 +123,7 @@ def test_frames_enlarged_on_their_way_are_those_enlarged_from_the_master(
     before = list(read_master(fused)[1])
     fused.unlink()
     remade = room.run(manifest(room, [{"deliver": ["small_shop"]}]))
-    assert remade.made == {"upscale": 1, "encode": 1, "interpolate": 1}, "the master was not where it went on"
+    assert remade.made == {"upscale": 1, "encode": 1}, "the master was not where it went on"
     [again] = room.stored("mezzanine")
     for frame, (one, other) in enumerate(zip(before, read_master(again)[1], strict=True)):
         assert np.array_equal(one, other), f"frame {frame}: {np.abs(one.astype(int) - other).max()} levels apart"
@@ -134,10 +136,10 @@ def test_a_shot_degraded_by_the_ladder_says_so_and_is_not_made_again(
 ) -> None:
     weights(room)
     source = manifest(room)
-    monkeypatch.setattr("tasks.svd.GENERATOR", "tests.tasks.faulty_generator:two_frames_at_once")
-    assert room.run(source).status.run.shots == {"done": 1}
+    with monkeypatch.context() as fault:
+        fault.setattr("tasks.svd.GENERATOR", "tests.tasks.faulty_generator:two_frames_at_once")
+        assert room.run(source).status.run.shots == {"done": 1}
     assert room.executions(stage="animate")[0].ran["rung"] == "decode_2"
-    monkeypatch.undo()
     assert room.run(source).made == {}
 
 
@@ -164,5 +166,5 @@ def test_a_ladder_that_ends_fails_the_shot_with_what_was_tried(room: Workroom, m
     assert ended.status.run.shots == {"failed": 1}
     [failure] = ended.status.failures
     assert failure.code == "OUT_OF_MEMORY"
-    assert "decode_1" in room.executions(stage="animate")[-1].error_message
+    assert "decode_4 > decode_2 > decode_1 > offload" in room.executions(stage="animate")[0].error_message
     assert not list((room.settings.store / "incoming").glob("*")), "a staged file was left behind"
