@@ -33,6 +33,8 @@ from flows.terminal import (
     print_status,
     said,
 )
+from flows.trial import OUT as TRIAL_OUT
+from flows.trial import Trial, print_trial
 from flows.worker_name import is_gone, worker_name
 from flows.workshop import workshop
 from manifests.errors import InputError, ManifestError, Problem
@@ -239,8 +241,24 @@ def export(
 
 
 @app.command()
-def doctor(as_json: JSON = False) -> int:
-    """What is set, from where, and what is missing on this machine."""
+def doctor(
+    engine: Annotated[str, typer.Option("--try", help="svd: make seven pictures in three shapes, and measure.")] = "",
+    pictures: Annotated[Path | None, typer.Option(help="Take up to seven of this folder, not the examples'.")] = None,
+    model: Annotated[str, typer.Option(help="The checkpoint; auto: the best whose licence is accepted.")] = "auto",
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for clips, figures and sheet.")] = TRIAL_OUT,
+    overrides: SET = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Draw every clip again with nothing of the product put back.")
+    ] = False,
+    as_json: JSON = False,
+) -> int:
+    """What is set, from where, and what is missing on this machine; with --try, what SVD makes of pictures here."""
+    if engine:
+        if engine != "svd":
+            raise typer.BadParameter(f"{engine} cannot be tried, wanted svd", param_hint="--try")
+        return _try(Trial(pictures, model, out_folder.absolute(), tuple(overrides or ()), raw), as_json)
+    if pictures or overrides or raw or model != "auto":
+        raise typer.BadParameter("--pictures, --model, --set and --raw are a trial's", param_hint="--try svd")
     findings = doctoring.examine()
     if as_json:
         print_json(findings)
@@ -257,7 +275,31 @@ def schema() -> int:
 
 
 def _work(kind: str, as_json: bool, **parameters: Any) -> int:
-    """Run the parent flow of a manifest's kind with Prefect's server beside it, and tell how it went."""
+    """Carry a run out, and tell how it went."""
+    outcome, seconds = _flow(kind, as_json, **parameters)
+    if as_json:
+        print_json(outcome)
+    else:
+        print_outcome(outcome, Settings(), seconds)
+    return 0 if outcome.status.run.state == "done" else 1
+
+
+def _try(trial: Trial, as_json: bool) -> int:
+    """Carry a trial's run out, and tell what came of its clips."""
+    settings = Settings()
+    planned = trial.plan(settings)
+    outcome, _ = _flow("product", as_json, manifest=str(trial.manifest), overrides=trial.overrides)
+    with TerminalListener(settings, quiet=as_json) as told:
+        report = trial.report(settings, planned, outcome, told)
+    if as_json:
+        print_json(report.facts())
+    else:
+        print_trial(report)
+    return 0 if report.complete else 1
+
+
+def _flow(kind: str, as_json: bool, **parameters: Any) -> tuple[Any, float]:
+    """Run the parent flow of a manifest's kind with Prefect's server beside it: its outcome, and seconds in all."""
     settings = Settings()
     prefect_home.settle(settings.prefect_home)
     ready = prefect_home.start_server()
@@ -269,12 +311,7 @@ def _work(kind: str, as_json: bool, **parameters: Any) -> int:
         told.waiting("starting Prefect", ready)
         listener.set(told)
         with cancelled_by_interrupt(settings, lambda: told.run_id, told.say):
-            outcome: Any = flow(triggered_by="cli", **parameters)
-    if as_json:
-        print_json(outcome)
-    else:
-        print_outcome(outcome, settings, told.seconds)
-    return 0 if outcome.status.run.state == "done" else 1
+            return flow(triggered_by="cli", **parameters), told.seconds
 
 
 def _run_id(catalog: Any, given: str) -> str:

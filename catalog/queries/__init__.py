@@ -1,5 +1,6 @@
 """Reads: what people and the planner ask the catalog. Everything returned is plain data."""
 
+from catalog.queries.attempts import Attempt, attempt
 from catalog.queries.names import Kind, resolve
 from catalog.queries.runs import RunRow, ShotRow, latest_run, list_runs, manifest_of, run, run_state, shot, shots_of
 from catalog.queries.selection import DeliveryRow, deliveries_of
@@ -7,6 +8,7 @@ from catalog.queries.speeds import benchmark, history
 from catalog.queries.status import Failure, Running, RunStatus, StageTotal, remade_from_damage, run_status
 
 __all__ = [
+    "Attempt",
     "DeliveryRow",
     "Failure",
     "Kind",
@@ -15,6 +17,7 @@ __all__ = [
     "Running",
     "ShotRow",
     "StageTotal",
+    "attempt",
     "benchmark",
     "deliveries_of",
     "history",
