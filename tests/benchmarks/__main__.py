@@ -11,6 +11,7 @@ import sys
 
 QUICK = {
     "camera": ["--rounds", "1"],
+    "gpu": ["--small", "--device", "cpu", "--out", "/tmp/dailies-gpu-small"],
     "flow": ["--size", "320x180", "--frames", "3", "--rounds", "1"],
     "memory": ["--quick"],
     "overhead": ["--quick"],

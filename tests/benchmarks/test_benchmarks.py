@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import subprocess
 import sys
 import time
@@ -40,6 +42,40 @@ def test_planning_keeps_what_needs_no_clock() -> None:
     bars = {bar.what.strip(): bar for bar in planning.bars(20, 10)}
     assert bars["pictures decoded"].found == 0
     assert bars["peak memory"].met, bars["peak memory"]
+
+
+def test_without_a_cuda_device_nothing_is_measured_and_it_is_said(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    command = [sys.executable, "-m", "tests.benchmarks.gpu", "--out", str(tmp_path / "gpu")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "not run" in done.stdout and "CUDA" in done.stdout
+    assert not (tmp_path / "gpu").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["check", "rife", "chain"])
+def test_a_small_part_of_the_gpu_benchmark_runs(part: str, tmp_path: Path) -> None:
+    pytest.importorskip("diffusers")
+    command = [sys.executable, "-m", "tests.benchmarks.gpu", "--small", "--device", "cpu"]
+    command += ["--part", part, "--out", str(tmp_path), "--cache", str(tmp_path / "kernels")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / f"gpu-{part}.json").read_text(encoding="utf-8"))
+    assert found["rows"], found
+    assert not [row["what"] for row in found["rows"] if row["met"] is False], done.stdout
+    assert all(row["seconds"] > 0 for row in found["rows"] if row["runs"])
+    from tests.benchmarks import gpu_report
+
+    results = tmp_path / "RESULTS.md"
+    assert gpu_report.append_results(tmp_path, results) == 0, "a small run is no result"
+    assert not results.exists()
+    (tmp_path / f"gpu-{part}.json").write_text(json.dumps(found | {"small": False}), encoding="utf-8")
+    assert gpu_report.append_results(tmp_path, results) == 1
+    assert found["machine"]["date"][:10] in results.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
