@@ -91,9 +91,7 @@ def pictures_of(folder: Path | None) -> list[Path]:
     found = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
         endings = " ".join(SUFFIXES)
-        raise InputError(
-            Problem("PICTURE_MISSING", f"there is no picture in {folder}", f"put some there: {endings}", str(folder))
-        )
+        raise InputError(Problem("PICTURE_MISSING", f"there is no picture in {folder}", f"put some there: {endings}"))
     chosen = min(MOST, len(found))
     return [found[round(place * (len(found) - 1) / max(1, chosen - 1))] for place in range(chosen)]
 

@@ -17,6 +17,8 @@ pytest.importorskip("torch", reason="SVD needs the gpu extra")
 
 from catalog.queries import latest_run, shots_of
 from flows.cli import command
+from flows.trial import Trial
+from manifests.loader import load
 from tasks.contact_sheet import GAP, MARGIN, frames_at
 from tasks.master import read_master
 from tasks.planner.svd import DRIFT, Drift
@@ -39,8 +41,8 @@ def folder(home: Workroom, small: None, monkeypatch: pytest.MonkeyPatch) -> Path
     return home.folder / "photos"
 
 
-def weights(room: Workroom) -> None:
-    folder = tiny_checkpoint(room.settings.weights / "svd-xt", frames=4)
+def weights(room: Workroom, frames: int = 4) -> None:
+    folder = tiny_checkpoint(room.settings.weights / "svd-xt", frames=frames)
     text = hashlib.sha256((folder / "LICENSE.md").read_bytes()).hexdigest()
     with room.tools() as tools:
         tools.catalog.accept_licence(
@@ -109,6 +111,20 @@ def test_the_examples_stand_in_and_every_shape_of_each_is_asked_for() -> None:
     assert len(pictures) == MOST and len(rows) == MOST * len(ASPECTS)
     assert len({row["id"] for row in rows}) == len(rows)
     assert len({row["motion"]["move"] for row in rows}) == MOST, "every picture another move"
+
+
+@pytest.mark.slow
+def test_all_clips_of_the_examples_are_svds_as_they_ship(home: Workroom) -> None:
+    """Real presets, real canvases, a checkpoint that makes 25 frames at once; planned, not made."""
+    weights(home, frames=25)
+    trial = Trial(None, "auto", home.folder / "trial", (), raw=False)
+    planned = trial.plan(home.settings)
+    assert not planned.problems, planned.problems
+    recipes = [one.plan.renditions[0].animate for one in planned.shots if one.plan]
+    assert len(recipes) == MOST * len(ASPECTS)
+    assert {(recipe.engine, recipe.frames) for recipe in recipes} == {("svd", 25)}
+    written = [shot.ask for shot in load(trial.manifest).shots]
+    assert written == [one.shot.ask for one in planned.shots], "what was written is not what was planned"
 
 
 @pytest.mark.slow
