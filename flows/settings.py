@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     weights_dir: Path | None = Field(default=None, description="Weights; empty: `weights` in the home.")
     weights_mirror: str = Field(default="", description="URL that stands for every publisher of weights' https://host.")
     device: str = Field(default="auto", description="auto, cpu, cuda:N or vulkan:N, for the engines that can use one.")
+    compile: bool = Field(
+        default=True, description="Compile SVD's networks on a CUDA device: minutes once for each canvas, faster then."
+    )
     ffmpeg: str = Field(default="", description="ffmpeg binary; empty: the one that came with the package.")
     workers: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256, description="Cores to work with."
@@ -54,6 +57,11 @@ class Settings(BaseSettings):
     def weights(self) -> Path:
         """Folder of the weights that no package brings."""
         return self.weights_dir or self.home / "weights"
+
+    @property
+    def compiled(self) -> Path | None:
+        """Folder of compiled kernels, so that they are compiled once; None where nothing is to be compiled."""
+        return self.home / "compiled" if self.compile else None
 
     @property
     def prefect_home(self) -> Path:

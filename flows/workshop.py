@@ -32,6 +32,7 @@ def workshop(settings: Settings, cancelled: Callable[[], bool] = lambda: False) 
             workers=settings.workers,
             max_pixels=settings.max_pixels,
             engines=engines,
+            compiled=settings.compiled,
             cancelled=cancelled,
         )
 

@@ -6,7 +6,7 @@ a point is seen in one picture only (something covers it in the other, or it lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import cast
@@ -220,6 +220,10 @@ class Interpolator:
             self._last = None
             self._last = (a, b, self.pair(a, b))
         return self._last[2].at(t)
+
+    def between_many(self, a: Frame, b: Frame, ts: Sequence[float]) -> Iterator[Frame]:
+        """The frames at each of `ts`, one at a time."""
+        return (self.between(a, b, t) for t in ts)
 
     def ran(self) -> Mapping[str, int]:
         """What ran so far: pairs of frames, and the `cuts` among them, where the nearer frame was taken."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.clip import Frame
 from models.drawn import Drawn, Enlarge
-from models.enlarge import BATCH, Enlarger, as_tensor, fetched, quantised
+from models.enlarge import BATCH, Clock, Enlarger, Fetch, as_tensor, placed, quantised
 from models.errors import EngineError
 from models.fidelity.recompose import Recompose
 from models.svd.engine import Animator, Loading
@@ -66,25 +66,53 @@ class Generator:
         compose = Recompose(settings.fidelity if settings.guided else "off", settings.split_px)
         watch = Watch(_middle(shown.first.rgb, size), moving=moving)
         clip = self._animator.frames(iter(shown), settings, progress)
-        spent = 0.0
+        clock = Clock(self._animator.device)
+        before: _Batch | None = None
         while group := list(islice(clip, BATCH)):
-            pairs = [(frame, _composed(compose, frame, shown.of_next())) for frame in group]
-            raws, masters = (quantised(_middle_of(torch.stack(frames), size)) for frames in zip(*pairs, strict=True))
-            started = time.monotonic()
-            larger = fetched(self._enlarger.batch(masters, enlarge)) if enlarge else [None] * len(group)
-            spent += time.monotonic() - started
-            for drawn in map(Drawn, fetched(raws), fetched(masters), larger):
-                watch.look(drawn.raw)
-                yield drawn
+            # What comes next is queued on the device before what came before crosses to the worker.
+            batch = self._batch(
+                [(frame, _composed(compose, frame, shown.of_next())) for frame in group], size, enlarge, clock
+            )
+            if before is not None:
+                yield from before.drawn(watch)
+            before = batch
+        if before is not None:
+            yield from before.drawn(watch)
         watch.verdict()
         self._ran = self._animator.ran()
         if enlarge:
             upscaled = self._enlarger.upscaler(enlarge).ran()
-            self._ran["upscale"] = {**upscaled, "frames": settings.frames, "seconds": round(spent, 3)}
+            self._ran["upscale"] = {**upscaled, "frames": settings.frames, "seconds": round(clock.seconds(), 3)}
+
+    def _batch(
+        self, pairs: Sequence[tuple[Tensor, Tensor]], size: Size, enlarge: Enlarge | None, clock: Clock
+    ) -> _Batch:
+        """Frames as drawn and as composed, quantised, enlarged, and on their way to the host."""
+        raws, masters = (quantised(_middle_of(torch.stack(frames), size)) for frames in zip(*pairs, strict=True))
+        if enlarge is None:
+            return _Batch(Fetch(raws), Fetch(masters), None)
+        with clock.running():
+            larger = self._enlarger.batch(masters, enlarge)
+        return _Batch(Fetch(raws), Fetch(masters), Fetch(larger))
 
     def ran(self) -> Mapping[str, Any]:
         """What the last whole clip really ran with."""
         return self._ran
+
+
+@dataclass(frozen=True)
+class _Batch:
+    raws: Fetch
+    masters: Fetch
+    mezzanines: Fetch | None
+
+    def drawn(self, watch: Watch) -> Iterator[Drawn]:
+        """The frames, each looked at as the network drew it."""
+        raws, masters = self.raws.frames(), self.masters.frames()
+        larger = self.mezzanines.frames() if self.mezzanines else [None] * len(raws)
+        for frame in map(Drawn, raws, masters, larger):
+            watch.look(frame.raw)
+            yield frame
 
 
 class _Shown:
@@ -119,8 +147,8 @@ def _composed(compose: Recompose, frame: Tensor, picture: Picture | None) -> Ten
     """`frame` (3, H, W) with the product of its own picture laid back over it."""
     if picture is None or picture.matte is None or compose.fidelity == "off":
         return frame
-    warped = as_tensor([picture.rgb])[0].to(frame.device, torch.float32) / 255
-    matte = torch.from_numpy(picture.matte[None]).to(frame.device, torch.float32) / 255
+    warped = placed(as_tensor([picture.rgb])[0], frame.device).to(torch.float32) / 255
+    matte = placed(torch.from_numpy(picture.matte[None]), frame.device).to(torch.float32) / 255
     return compose.frame(frame, warped, matte)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
+from math import ceil
 from typing import Protocol
 
 from models.clip import Clip, Frame
@@ -15,9 +16,13 @@ from models.errors import EngineError
 class Interpolator(Protocol):
     """What `resample` asks of an engine."""
 
-    def between(self, a: Frame, b: Frame, t: float) -> Frame:
-        """The frame at `t`, 0 < t < 1, between two frames of one size."""
+    def between_many(self, a: Frame, b: Frame, ts: Sequence[float]) -> Iterable[Frame]:
+        """The frames at `ts`, each 0 < t < 1, between two frames of one size."""
         ...
+
+
+AT_ONCE = 4
+"""Moments of a pair that are asked for together: a GPU makes them together, and memory stays flat at any rate."""
 
 
 def resampled_frames(frames: int, rate_in: Fraction, rate_out: Fraction, loop: bool) -> int:
@@ -51,7 +56,8 @@ def _walk(
     first = next(frames, None)
     source = chain(frames, [first] if loop and first is not None else [])
     a, b, index = first, None, 0
-    for n in range(count):
+    n = 0
+    while n < count:
         position = n * step
         while index < int(position):
             a, b, index = (b if b is not None else next(source, None)), None, index + 1
@@ -63,6 +69,12 @@ def _walk(
                 remedy="make the clip again: its file is shorter than its header",
                 code="FRAMES_MISSING",
             )
-        yield a if position == index else engine.between(a, b, float(position - index))  # type: ignore[arg-type]
+        if position == index or b is None:
+            yield a
+            n += 1
+        else:
+            last = min(count, n + AT_ONCE, ceil((index + 1) / step))
+            yield from engine.between_many(a, b, [float(moment * step - index) for moment in range(n, last)])
+            n = last
         if not loop:
             first = None

@@ -66,7 +66,9 @@ class _Step:
             write_master(frames, master.clip, master.path, ffmpeg=tools.ffmpeg, progress=execution.progress)
             return Result([file])
         device = execution.stage.device
-        bench = Bench(tools.engines, device, tools.weights_dir, tools.ffmpeg, tools.workers, tools.cancelled)
+        bench = Bench(
+            tools.engines, device, tools.weights_dir, tools.ffmpeg, tools.workers, tools.compiled, tools.cancelled
+        )
         enlarge = self._rendition.upscale
         fused = enlarge is not None and enlarge.runtime == "torch"
         mezzanine = self._mezzanine if fused else None

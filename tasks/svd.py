@@ -51,13 +51,17 @@ class Drifted(EngineError):
 
 @dataclass(frozen=True)
 class Bench:
-    """What SVD works with: engine children, the torch device, weights, ffmpeg, cores, and who may stop it."""
+    """What SVD works with: engine children, the torch device, weights, ffmpeg, cores, and who may stop it.
+
+    `compiled`: the folder of compiled kernels, used on CUDA; None: eager.
+    """
 
     engines: Engines
     device: str
     weights_dir: Path
     ffmpeg: Path
     workers: int
+    compiled: Path | None = None
     cancelled: Callable[[], bool] = lambda: False
 
 
@@ -175,11 +179,14 @@ def _write(drawn: Iterator[Drawn], master: Target, mezzanine: Target | None, ben
 
 def _engine(recipe: SvdRecipe, bench: Bench) -> Facts:
     """What the child is made with: the same for all shots of one checkpoint, precision and set of adapters."""
+    compiled = bench.compiled if bench.device.startswith("cuda") else None
     return {
         "checkpoint": str(checkpoint.require(bench.weights_dir, recipe.model).folder),
         "device": bench.device,
         "dtype": recipe.dtype,
         "adapters": tuple((str(_adapter(bench.weights_dir, one.name)), one.scale) for one in recipe.adapters),
+        "compiled": compiled is not None,
+        "cache": str(compiled) if compiled else None,
     }
 
 

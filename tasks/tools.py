@@ -26,6 +26,8 @@ class Tools:
     workers: int
     max_pixels: int
     engines: Engines
+    compiled: Path | None = None
+    """Where compiled kernels are kept; None: networks run as they are."""
     cancelled: Callable[[], bool] = field(default=lambda: False)
 
     @property

@@ -196,7 +196,9 @@ def _drawn(tools: Tools, planned: Planned, clip: Tried, folder: Path) -> Tried:
     bare = recipe.model_copy(update={"fidelity": "off", "drift_px": 0.0, "drift_ssim": 0.0, "drift_color": 0.0})
     folder.mkdir(parents=True, exist_ok=True)
     device = chain_of(tools).device_for("torch")
-    bench = Bench(tools.engines, device, tools.weights_dir, tools.ffmpeg, tools.workers, tools.cancelled)
+    bench = Bench(
+        tools.engines, device, tools.weights_dir, tools.ffmpeg, tools.workers, tools.compiled, tools.cancelled
+    )
     target = Target(folder / f"{planned.shot.key}.mkv", clip_of(bare))
     try:
         ran = svd(bench, bare, stage[1], target, None, None, progress=lambda done, total: None).ran

@@ -6,6 +6,8 @@ runtime enlarged it.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -47,8 +49,9 @@ def resized(made: Tensor, width: int, height: int) -> Tensor:
         return made
     if tall % height == 0 and wide % width == 0:
         return F.avg_pool2d(made, (tall // height, wide // width))
-    taps = _cover if height <= tall and width <= wide else _straddle
-    return _gathered(_gathered(made, -2, *taps(tall, height)), -1, *taps(wide, width))
+    covered = height <= tall and width <= wide
+    rows, columns = (_taps(*sides, covered, made.device) for sides in ((tall, height), (wide, width)))
+    return _gathered(_gathered(made, -2, *rows), -1, *columns)
 
 
 def _blurred(x: Tensor) -> Tensor:
@@ -81,13 +84,20 @@ def _straddle(found: int, wanted: int) -> tuple[NDArray[np.int64], NDArray[np.fl
     return index, np.stack([1 - share, share]).astype(np.float32)
 
 
-def _gathered(x: Tensor, axis: int, index: NDArray[np.int64], share: NDArray[np.float32]) -> Tensor:
+@lru_cache(maxsize=16)
+def _taps(found: int, wanted: int, covered: bool, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Index and share on the device: moved there once a size, for moving them makes the host wait for the device."""
+    index, share = (_cover if covered else _straddle)(found, wanted)
+    return torch.from_numpy(index).to(device), torch.from_numpy(share).to(device)
+
+
+def _gathered(x: Tensor, axis: int, index: Tensor, share: Tensor) -> Tensor:
     """The weighted sum of `x` at each row of `index` along `axis`."""
     shape = [1] * x.ndim
     shape[axis] = -1
     total: Tensor | None = None
     for at, weight in zip(index, share, strict=True):
-        part = x.index_select(axis, torch.from_numpy(at).to(x.device)).float()
-        part = part.mul_(torch.from_numpy(weight).to(x.device).reshape(shape))
+        part = x.index_select(axis, at).float()
+        part = part.mul_(weight.reshape(shape))
         total = part if total is None else total.add_(part)
     return x if total is None else total.to(x.dtype)

@@ -6,7 +6,7 @@ It holds the interpreter while it works: host it (`models.host.hosted`) wherever
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,10 @@ class Interpolator:
         made: Frame = self._rife.process_cv2(np.pad(a, padding, mode="edge"), np.pad(b, padding, mode="edge"), t)
         self._pairs += 1
         return made[:, :width]
+
+    def between_many(self, a: Frame, b: Frame, ts: Sequence[float]) -> list[Frame]:
+        """The frames at each of `ts`."""
+        return [self.between(a, b, t) for t in ts]
 
     def ran(self) -> Mapping[str, str | int]:
         """What ran so far."""

@@ -81,6 +81,7 @@ class Animator:
         self._ran = {
             "dtype": self._dtype,
             "rung": settings.ladder[0],
+            "decode_chunk": 0,
             "retried": False,
             "sigma_start": levels[start] if settings.sigma_start > 0 else 0.0,
             "steps": len(levels) - 1 - start,
@@ -112,7 +113,8 @@ class Animator:
     def ran(self) -> dict[str, Any]:
         """What ran for the last clip, complete once its frames are all out; plain values.
 
-        `dtype` and `rung` (the lowest that was needed), `retried` in fp32 or not, `sigma_start` the prior was given
+        `dtype`, `rung` (the lowest that was needed), `decode_chunk` (frames decoded at once), `retried` in fp32 or
+        not, `sigma_start` the prior was given
         (0: none), `steps` and `windows`, `device`, `peak_vram_bytes` (0 off CUDA), `conditioning_ids` as they reached
         the network (fps - 1, motion bucket, noise augmentation), `compiled`, and `eager_because` where it was asked for
         and could not be.
@@ -139,22 +141,25 @@ class Animator:
             return latents
 
         def decode(rung: Rung) -> list[Tensor]:
-            _place(networks, rung)
-            chunk = memory.chunk_of(rung, window.frames)
+            _place(networks, "offload" if sampled == "offload" else rung)
+            self._ran["decode_chunk"] = chunk = memory.chunk_of(rung, window.frames)
             with memory.resident(networks, "vae"):
                 return [frame for part in decoding.decode(networks, latents, chunk) for frame in part]
 
-        latents, rung = memory.climb(
+        latents, sampled = memory.climb(
             memory.sampling(settings.ladder),
             sample,
             known_too_big=self._too_big.setdefault(("sample", *size), set()),
             device=self.device,
         )
-        below = settings.ladder[settings.ladder.index(rung) :]
-        made, rung = memory.climb(
-            below, decode, known_too_big=self._too_big.setdefault(("decode", *size), set()), device=self.device
+        # With idle networks out of the way the decoder may have room for many frames at once, and flickers less.
+        made, decoded = memory.climb(
+            settings.ladder,
+            decode,
+            known_too_big=self._too_big.setdefault(("decode", sampled, *size), set()),
+            device=self.device,
         )
-        self._ran["rung"] = max(self._ran["rung"], rung, key=settings.ladder.index)
+        self._ran["rung"] = max(self._ran["rung"], sampled, decoded, key=settings.ladder.index)
         return made
 
     def _networks(self, dtype: Dtype) -> Networks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from models.clip import Clip, Frame
 from models.errors import EngineError
-from models.interpolate import resample, resampled_frames
+from models.interpolate import AT_ONCE, resample, resampled_frames
 
 RATES = st.sampled_from([Fraction(n) for n in (6, 7, 8, 15, 24, 25, 30, 60)] + [Fraction(15, 2), Fraction(30000, 1001)])
 
@@ -24,10 +24,10 @@ class Times:
     def __init__(self) -> None:
         self.asked = 0
 
-    def between(self, a: Frame, b: Frame, t: float) -> Frame:
-        assert 0 < t < 1
-        self.asked += 1
-        return a * (1 - t) + b * t
+    def between_many(self, a: Frame, b: Frame, ts: Sequence[float]) -> list[Frame]:
+        assert all(0 < t < 1 for t in ts) and 0 < len(ts) <= AT_ONCE
+        self.asked += len(ts)
+        return [a * (1 - t) + b * t for t in ts]
 
 
 def frames(count: int) -> Iterator[Frame]:
