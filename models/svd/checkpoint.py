@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -30,6 +31,12 @@ _CONFIGS = (
     "scheduler/scheduler_config.json",
     "feature_extractor/preprocessor_config.json",
 )
+_PIPELINE = "StableVideoDiffusionPipeline"
+_KEYS: Mapping[Network, tuple[str, ...]] = {
+    "unet": ("num_frames", "block_out_channels"),
+    "vae": ("block_out_channels",),
+}
+"""What is asked of a configuration here; diffusers asks for the rest."""
 LOCKED = ("svd-xt-1.1",)
 """Fine-tuned at one setting only: fps 6 and motion bucket 127."""
 
@@ -75,11 +82,15 @@ def licence_text(folder: Path) -> Path | None:
 
 
 def available(weights_dir: Path) -> dict[str, Checkpoint]:
-    """The whole checkpoints in `weights_dir`, by name. A folder that lacks a file is left out; `require` says which."""
-    if not weights_dir.is_dir():
-        return {}
-    folders = sorted(path.parent for path in weights_dir.glob("*/model_index.json"))
-    return {folder.name: _read(folder) for folder in folders if _is_ours(folder) and not _absent(folder)}
+    """The whole checkpoints in `weights_dir`, by name. A folder that lacks a file, or whose files are broken, is left
+    out; `require` says what is wrong with it."""
+    found: dict[str, Checkpoint] = {}
+    for index in sorted(weights_dir.glob("*/model_index.json")):
+        folder = index.parent
+        with suppress(EngineError):
+            if _config(index).get("_class_name") == _PIPELINE and not _absent(folder):
+                found[folder.name] = _read(folder)
+    return found
 
 
 def require(weights_dir: Path, name: str) -> Checkpoint:
@@ -97,11 +108,6 @@ def require(weights_dir: Path, name: str) -> Checkpoint:
     return _read(folder)
 
 
-def _is_ours(folder: Path) -> bool:
-    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    return index.get("_class_name") == "StableVideoDiffusionPipeline"
-
-
 def _absent(folder: Path) -> list[str]:
     absent = [name for name in _CONFIGS if not (folder / name).is_file()]
     for network, names in _FILES.items():
@@ -115,9 +121,25 @@ def _weights(folder: Path, network: Network) -> Path:
 
 
 def _read(folder: Path) -> Checkpoint:
-    config = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))
     parameters: dict[str, int] = {network: _parameters(_weights(folder, network)) for network in NETWORKS}
-    return Checkpoint(folder.name, folder, int(config["num_frames"]), parameters)
+    for network, keys in _KEYS.items():
+        config = _config(path := folder / network / "config.json")
+        if missing := [key for key in keys if key not in config]:
+            raise _broken(path, f"says nothing of {', '.join(missing)}")
+    return Checkpoint(folder.name, folder, int(_config(folder / "unet" / "config.json")["num_frames"]), parameters)
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise _broken(path, f"is no configuration ({error})") from error
+
+
+def _broken(path: Path, what: str) -> EngineError:
+    return EngineError(
+        f"svd: {path} {what}", remedy="dailies weights verify, then pull it again", code="WEIGHTS_BROKEN"
+    )
 
 
 def _parameters(path: Path) -> int:
@@ -131,10 +153,6 @@ def _counted(path: Path, bytes_: int, modified_ns: int) -> int:
     with path.open("rb") as file:
         length = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))[0]
         if length > bytes_:
-            raise EngineError(
-                f"svd: {path} is no whole safetensors file",
-                remedy="dailies weights verify, then pull it again",
-                code="WEIGHTS_BROKEN",
-            )
+            raise _broken(path, "is no whole safetensors file")
         header = json.loads(file.read(length))
     return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

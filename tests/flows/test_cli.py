@@ -155,7 +155,7 @@ rows:
   - {id: five, source: a.png, deliver: [web_1080p, tiktok]}
   - {id: two, source: a.png}
   - {source: a.png}
-  - {id: eight, source: a.png, engine: svd}
+  - {id: eight, source: a.png, engine: blender}
   - {id: nine, source: a.png, motoin: {move: push}}
 """
 

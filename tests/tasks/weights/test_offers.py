@@ -29,7 +29,8 @@ def lay_checkpoint(weights_dir: Path, name: str = "svd-xt", licence: str = "Be k
     folder = weights_dir / name
     configs: dict[str, dict[str, object]] = {name: {} for name in CONFIGS}
     configs["model_index.json"] = {"_class_name": "StableVideoDiffusionPipeline"}
-    configs["unet/config.json"] = {"num_frames": 25}
+    configs["unet/config.json"] = {"num_frames": 25, "block_out_channels": [320, 640, 1280, 1280]}
+    configs["vae/config.json"] = {"block_out_channels": [128, 256, 512, 512]}
     for file, content in configs.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(json.dumps(content))
