@@ -17,6 +17,8 @@ from models.drawn import Drawn, Enlarge
 from models.enlarge import BATCH, Clock, Enlarger, Fetch, as_tensor, placed, quantised
 from models.errors import EngineError
 from models.fidelity.recompose import Recompose
+from models.fidelity.similarity import IDENTITY, Product
+from models.fidelity.track import find, template
 from models.svd.engine import Animator, Loading
 from models.svd.numbers import Watch
 from models.svd.settings import Dtype, Picture, Settings
@@ -63,7 +65,8 @@ class Generator:
         fault. Memory does not grow with the clip.
         """
         shown = _Shown(pictures, guided=settings.guided)
-        compose = Recompose(settings.fidelity if settings.guided else "off", settings.split_px)
+        compose = Recompose(settings.fidelity, settings.split_px)
+        follow = _Follow(shown.first) if settings.fidelity != "off" and not settings.guided else None
         watch = Watch(_middle(shown.first.rgb, size), moving=moving)
         clip = self._animator.frames(iter(shown), settings, progress)
         clock = Clock(self._animator.device)
@@ -71,7 +74,13 @@ class Generator:
         while group := list(islice(clip, BATCH)):
             # What comes next is queued on the device before what came before crosses to the worker.
             batch = self._batch(
-                [(frame, _composed(compose, frame, shown.of_next())) for frame in group], size, enlarge, clock
+                [
+                    (frame, _composed(compose, frame, shown.of_next() if follow is None else follow.picture(frame)))
+                    for frame in group
+                ],
+                size,
+                enlarge,
+                clock,
             )
             if before is not None:
                 yield from before.drawn(watch)
@@ -141,6 +150,33 @@ class _Shown:
     def of_next(self) -> Picture | None:
         """The picture of the frame that comes out next, if it has one of its own."""
         return self._waiting.popleft() if self._guided else None
+
+
+class _Follow:
+    """Where the product went in a clip that no path commands: found in every frame, and its original laid there."""
+
+    def __init__(self, still: Picture) -> None:
+        self._product = self._template = None
+        if still.matte is not None:
+            self._product, self._template = Product(still.rgb, still.matte), template(still.rgb, still.matte)
+        self._last, self._frames = IDENTITY, 0
+
+    def picture(self, frame: Tensor) -> Picture | None:
+        """The original as it would stand in `frame` (3, H, W); None where nothing tells the product apart.
+
+        Raises EngineError FIDELITY_DRIFT where it was bent or lost: there is no place to lay it.
+        """
+        if self._product is None or self._template is None:
+            return None
+        self._last = find(self._template, Fetch(quantised(frame)[None]).frames()[0], self._last)
+        if not self._last.trackable(frame.shape[-1]):
+            raise EngineError(
+                f"svd: in frame {self._frames} the product is not where its original could be laid: bent or lost",
+                remedy="use svd.task: camera, svd.fidelity: off, or engine: camera",
+                code="FIDELITY_DRIFT",
+            )
+        self._frames += 1
+        return Picture(*self._product.warp(self._last))
 
 
 def _composed(compose: Recompose, frame: Tensor, picture: Picture | None) -> Tensor:

@@ -135,10 +135,12 @@ def svd(
                 remedy="the camera engine makes it; a lower svd.sigma_start or svd.motion_bucket keeps svd nearer",
                 evidence=json.dumps(figures),
             )
-    except BaseException:
+    except BaseException as error:
         for path in written:
             with suppress(FileNotFoundError):
                 path.unlink()
+        if isinstance(error, EngineError) and error.code == Drifted.code and not isinstance(error, Drifted):
+            raise Drifted(str(error), remedy=error.remedy, evidence=error.evidence) from error  # seen in the child
         raise
     return Drawing(ran, _figures(figures, recipe), seconds)
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="SVD needs the gpu extra")
+torch = pytest.importorskip("torch", reason="SVD needs the gpu extra")
 
 from rich.console import Console
+from safetensors.torch import load_file, save_file
 
 from catalog.queries import shots_of
 from catalog.trace import trace
@@ -45,6 +46,21 @@ def weights(room: Workroom, *, accepted: bool = True) -> Path:
     return folder
 
 
+def adapter(room: Workroom, checkpoint: Path, name: str) -> Path:
+    """A LoRA over every query of the network's attention."""
+    unet = load_file(checkpoint / "unet" / "diffusion_pytorch_model.safetensors")
+    random, tensors = torch.Generator().manual_seed(1), dict[str, torch.Tensor]()
+    for key, weight in unet.items():
+        if key.endswith(".to_q.weight"):
+            layer = key.removesuffix(".weight")
+            tensors[f"unet.{layer}.lora_A.weight"] = torch.randn(2, weight.shape[1], generator=random)
+            tensors[f"unet.{layer}.lora_B.weight"] = torch.randn(weight.shape[0], 2, generator=random)
+    file = room.settings.weights / "adapters" / f"{name}.safetensors"
+    file.parent.mkdir()
+    save_file(tensors, file)
+    return file
+
+
 def manifest(room: Workroom, rows: Sequence[dict[str, Any]] = ({},), engine: str = "svd") -> Path:
     """Rows `s0`, `s1` ... with those seeds."""
     room.picture("a.png")
@@ -63,12 +79,13 @@ def told(room: Workroom, ended: Ended) -> str:
 @pytest.mark.usefixtures("any_picture")
 def test_a_shot_is_made_traced_and_not_made_again(room: Workroom) -> None:
     folder = weights(room)
-    source = manifest(room)
+    lora = adapter(room, folder, "gloss")
+    source = manifest(room, [{"svd": SVD | {"adapters": [{"name": "gloss", "scale": 0.5}]}}])
     ended = room.run(source)
     assert ended.status.run.shots == {"done": 1}
     assert ended.made == {"prepare": 1, "animate": 1, "upscale": 1, "interpolate": 1, "encode": 1}
     said = told(room, ended)
-    for file in sorted(folder.glob("*/*.safetensors")):
+    for file in [lora, *sorted(folder.glob("*/*.safetensors"))]:
         assert hashlib.sha256(file.read_bytes()).hexdigest() in said, f"trace does not name {file.name}"
     for fact in ("seed=0", "schedule=align-your-steps", "sigma_start=2", "rung=decode_25", "grant of Studio"):
         assert fact in said, f"trace does not say {fact}:\n{said}"
