@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="SVD needs the gpu extra")
+pytest.importorskip("torch", reason="SVD needs the gpu extra")
 
+import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
