@@ -79,10 +79,11 @@ class LicenceLedger(Ledger):
         Raises CatalogError (`BAD_GRANT`) where a name is empty, the kind unknown, or the end is not ahead.
         """
         named = {"weights": weights, "holder": holder, "accepted_by": accepted_by}
-        empty = [name for name, value in named.items() if not value.strip()]
+        empty = [name for name, value in named.items() if not any(letter.isalnum() for letter in value)]
         if empty or kind not in GRANT_KINDS or len(text_sha256) != 64:
             raise CatalogError(
-                f"licence of '{weights}': kind '{kind}', text '{text_sha256}', empty: {', '.join(empty) or 'nothing'}; "
+                f"licence of '{weights}': kind '{kind}', text '{text_sha256}', no name: "
+                f"{', '.join(empty) or 'nothing'}; "
                 f"wanted a kind of {', '.join(GRANT_KINDS)}, the SHA-256 of the text, and every name",
                 code="BAD_GRANT",
             )

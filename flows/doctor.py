@@ -31,6 +31,7 @@ from tasks.benchmark import measure
 from tasks.encode import ffmpeg_path, versions
 from tasks.planner.canvas import SIZES
 from tasks.planner.device import Device, cards, device_of, torch_installed
+from tasks.planner.engine import GPU_EXTRA
 from tasks.tools import Tools
 from tasks.weights.shelf import shelf
 
@@ -136,7 +137,7 @@ def device_findings(asked: str) -> Iterator[Finding]:
     """What torch works on where the setting says `asked`, and why that is not a card. Nothing is loaded."""
     if not torch_installed():
         found = "torch, diffusers or transformers is not installed: no clip is made by SVD"
-        yield Finding("torch", "note", found, remedy='pip install "dailies[gpu]"')
+        yield Finding("torch", "note", found, remedy=GPU_EXTRA)
         return
     device, here, build = device_of(asked), cards(), f"torch {version('torch')}"
     if device.kind == "cuda":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -22,9 +23,7 @@ class Settings(BaseSettings):
     weights_dir: Path | None = Field(default=None, description="Weights; empty: `weights` in the home.")
     weights_mirror: str = Field(default="", description="URL that stands for every publisher of weights' https://host.")
     device: str = Field(default="auto", description="auto, cpu, cuda:N or vulkan:N, for the engines that can use one.")
-    compile: bool = Field(
-        default=True, description="Compile SVD's networks on a CUDA device: minutes once for each canvas, faster then."
-    )
+    compile: bool = Field(default=True, description="Compile SVD's networks on a CUDA device.")
     ffmpeg: str = Field(default="", description="ffmpeg binary; empty: the one that came with the package.")
     workers: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256, description="Cores to work with."
@@ -37,6 +36,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|vulkan(:\d+)?", value):
+            raise ValueError("wanted auto, cpu, cuda:N or vulkan:N")
+        return value
 
     @field_validator("database_url")
     @classmethod

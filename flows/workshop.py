@@ -12,6 +12,7 @@ from flows.settings import Settings
 from tasks.chain import Chain
 from tasks.encode import ffmpeg_path
 from tasks.engines import Engines
+from tasks.planner.device import crowded_cards
 from tasks.planner.estimate import SHIPPED, Speeds
 from tasks.tools import Tools
 
@@ -23,7 +24,8 @@ def workshop(settings: Settings, cancelled: Callable[[], bool] = lambda: False) 
     Raises CatalogError, EngineMissing (no ffmpeg).
     """
     settings.home.mkdir(parents=True, exist_ok=True)
-    with Catalog.open(settings.catalog_url, settings.store) as catalog, Engines() as engines:
+    engines = Engines(crowded=crowded_cards())
+    with Catalog.open(settings.catalog_url, settings.store) as catalog, engines:
         yield Tools(
             catalog=catalog,
             ffmpeg=ffmpeg_path(settings.ffmpeg or None),

@@ -31,6 +31,7 @@ class Enlarger:
     def __init__(self, device: str = "auto", dtype: str = "auto", compiled: bool = False) -> None:
         self._device, self._dtype, self._compiled = device, dtype, compiled
         self._upscalers: dict[str, Upscaler] = {}
+        self._last: Upscaler | None = None
 
     def frames(self, frames: Iterator[Frame], wanted: Enlarge) -> Iterator[Frame]:
         """Every frame (H, W, 3) uint8 enlarged to the wanted size, in order."""
@@ -56,11 +57,12 @@ class Enlarger:
             self._upscalers[wanted.model] = Upscaler(
                 wanted.model, wanted.scale, wanted.tile, self._device, self._dtype, BATCH, self._compiled
             )
-        return self._upscalers[wanted.model]
+        self._last = self._upscalers[wanted.model]
+        return self._last
 
     def ran(self) -> Mapping[str, Any]:
-        """What ran so far, by network."""
-        return {name: dict(upscaler.ran()) for name, upscaler in self._upscalers.items()}
+        """What ran last."""
+        return dict(self._last.ran()) if self._last else {}
 
 
 def quantised(frames: Tensor) -> Tensor:

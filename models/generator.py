@@ -31,8 +31,9 @@ Size = tuple[int, int]
 class Generator:
     """One checkpoint on one device, with its adapters; made once, used for many clips.
 
-    As `Animator`; `compiled` is for every network, Real-ESRGAN's too. Raises EngineMissing, OutOfMemory, EngineError
-    (from `generate` too).
+    As `Animator`; `compiled` is for SVD's networks: Real-ESRGAN runs as it does over a stored master, for the same
+    pixels. `weights`: digests of the files as the worker knows them, so that others make another engine.
+    Raises EngineMissing, OutOfMemory, EngineError (from `generate` too).
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class Generator:
         *,
         compiled: bool = False,
         cache: str | None = None,
+        weights: Sequence[tuple[str, str]] = (),
     ) -> None:
+        self.weights = dict(weights)
         self._animator = Animator(checkpoint, device, dtype, adapters, compiled=compiled, cache=cache)
-        self._enlarger = Enlarger(str(self._animator.device), compiled=compiled)
+        self._enlarger = Enlarger(str(self._animator.device))
         self._ran: dict[str, Any] = {}
 
     def generate(

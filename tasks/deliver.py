@@ -93,7 +93,7 @@ def _one_pass(tools: Tools, job: Job, missing: Sequence[tuple[DeliveryPlan, Stag
             spent = time.monotonic() - started
             waited = 0.0
             for execution, meter in sources:  # each waits for those before it
-                execution.stream_ended(meter.seconds - waited)
+                execution.stream_ended(meter.seconds - waited, meter.ran())
                 waited = meter.seconds
             share = (spent - waited) / sum(execution.stage.work for _, execution in encodes)
             for (delivery, execution), file in zip(encodes, encoded, strict=True):
@@ -124,11 +124,11 @@ def _stream(
     if (recipe := rendition.interpolate) is not None:
         execution = Execution(tools, chain.interpolate(recipe, job.stored), job.claim, rendition.name)
         running.append(execution)
-        clip, frames = interpolated(
+        clip, frames, ran = interpolated(
             frames, clip, recipe, tools.weights_dir, engines=tools.engines, device=execution.stage.device, until=until
         )
         clip, frames = replace(clip, frames=recipe.frames_out), islice(frames, recipe.frames_out)
-        meter = Metered(frames)
+        meter = Metered(frames, ran)
         return clip, meter, [(execution, meter)]
     return clip, frames, sources
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,9 +32,13 @@ class _Kept:
 
 
 class Engines:
-    """Safe to use from several threads. `spare`: idle children kept on the CPU; `idle_seconds`: how long any may be."""
+    """Safe to use from several threads. `spare`: idle children kept on the CPU; `idle_seconds`: how long any may be.
 
-    def __init__(self, *, spare: int = 3, idle_seconds: float = 300.0) -> None:
+    `crowded`: devices too small for two engines at a time; they have one lane, whatever is asked for.
+    """
+
+    def __init__(self, *, spare: int = 3, idle_seconds: float = 300.0, crowded: Collection[str] = ()) -> None:
+        self._crowded = frozenset(crowded)
         self._spare = spare
         self._idle_seconds = idle_seconds
         self._kept: dict[Place, _Kept] = {}
@@ -95,7 +99,7 @@ class Engines:
         device = "cuda:0" if device == "cuda" else device
         engine = (factory, repr(sorted(kwargs.items())))
         on_gpu = device.startswith(("cuda:", "vulkan:"))
-        place = (device, lane) if on_gpu else engine
+        place = (device, "" if device in self._crowded else lane) if on_gpu else engine
         with self._changed:
             while not self._closed:
                 kept = self._kept.get(place)

@@ -132,7 +132,10 @@ class Execution:
 
     def stream_ended(self, seconds: float, ran: Mapping[str, Any] | None = None) -> Made:
         """All frames have streamed on; nothing is stored."""
-        made = self._tools.catalog.finish_streamed(self.id, ran=ran or {}, seconds=seconds, claim=self._claim)
+        gpu_seconds = seconds if self.stage.device.startswith("cuda") else None
+        made = self._tools.catalog.finish_streamed(
+            self.id, ran=ran or {}, seconds=seconds, gpu_seconds=gpu_seconds, claim=self._claim
+        )
         return self._linked(made)
 
     def fail(self, error: BaseException) -> None:
@@ -177,10 +180,10 @@ def run_stored(tools: Tools, claim: Claim, rendition: str, stage: Stage, make: C
 
 
 class Metered(Iterator[Any]):
-    """Frames, and the `seconds` spent waiting for them: what the stages before this point cost."""
+    """Frames, the `seconds` spent waiting for them (what the stages before this point cost), and what `ran`."""
 
-    def __init__(self, frames: Iterator[Any]) -> None:
-        self._frames = frames
+    def __init__(self, frames: Iterator[Any], ran: Callable[[], Mapping[str, Any]] = dict) -> None:
+        self._frames, self.ran = frames, ran
         self.seconds = 0.0
 
     def __next__(self) -> Any:

@@ -8,9 +8,10 @@ from catalog.claims import Claim
 from catalog.executions import Made
 from catalog.publication import StagedFile
 from models.errors import EngineError
+from models.svd import checkpoint
 from tasks import upscale
 from tasks.animate import animate, clip_of
-from tasks.execute import Execution, Result, run_stored, staged
+from tasks.execute import Execution, Result, run_stored, staged, standing
 from tasks.master import Target, write_master
 from tasks.planner.plan import RenditionPlan
 from tasks.recipe import SvdRecipe
@@ -32,7 +33,7 @@ def generate_shot(tools: Tools, claim: Claim, rendition: RenditionPlan, still: M
     """
     step = _Step(tools, rendition, still)
     stage = step.chain.animate(rendition, still)
-    if isinstance(rendition.animate, SvdRecipe):
+    if isinstance(rendition.animate, SvdRecipe) and standing(tools, stage.sha256) is None:
         stage = replace(stage, grant=_grant(tools, rendition.animate.model))
     try:
         animated = run_stored(tools, claim, rendition.name, stage, step.animate)
@@ -107,9 +108,9 @@ class _Step:
 
 def _grant(tools: Tools, model: str) -> str:
     """The acceptance under which the checkpoint is used, as it stands now."""
-    offer = tools.means.svd.get(model)
-    if offer is None:
-        return ""  # the weights are gone: what loads them says so
+    checkpoint.require(tools.weights_dir, model)
+    offer = tools.means.svd[model]
     if offer.problem is not None:
         raise NotLicensed(offer.problem.message, remedy=offer.problem.remedy, code=offer.problem.code)
-    return offer.grant.id if offer.grant else ""
+    assert offer.grant is not None
+    return offer.grant.id

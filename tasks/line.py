@@ -131,8 +131,11 @@ class Line:
         log.warning("shot %s: %s; the camera engine makes %s", work.row.key, drift, rendition.name)
         renditions = tuple(camera if one.name == rendition.name else one for one in work.plan.renditions)
         notes = (*work.plan.notes, f"{rendition.name}: {drift}; made by the camera engine")
+        still = prepare_shot(self._tools, work.claim, work.plan, camera)  # first: what fails here is tried again whole
         self._replan(work, work.plan.model_copy(update={"renditions": renditions, "notes": notes}))
-        work.stills[camera.name] = prepare_shot(self._tools, work.claim, work.plan, camera)
+        missing = {one.preset for one in work.wanted[camera.name]}
+        work.stills[camera.name] = still
+        work.wanted[camera.name] = [one for one in camera.deliveries if one.preset in missing]
         return camera
 
     def _deliver(self, work: _Work) -> None:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from tasks.engines import Engines
 from tasks.guide import guide
 from tasks.master import Target, tee_master, write_master
 from tasks.measured import Measured
+from tasks.planner.engine import GPU_EXTRA
 from tasks.recipe import SvdRecipe, UpscaleRecipe
 from tasks.weights.known import known_weights
 
@@ -75,8 +76,14 @@ class Drawing:
 
 
 def versions() -> Mapping[str, str]:
-    """The libraries that change this stage's pixels, beside the encoder of the master."""
-    return {name: version(name) for name in ("torch", "diffusers", "transformers")} | dict(camera.versions())
+    """The libraries that change this stage's pixels, beside the encoder of the master; of torch not the build, which is
+    the device's. Raises EngineMissing."""
+    try:
+        found = {name: version(name).partition("+")[0] for name in ("torch", "diffusers", "transformers", "peft")}
+    except PackageNotFoundError as error:
+        remedy = f"{GPU_EXTRA}, or engine: camera"
+        raise EngineMissing(f"svd: {error.name} is not installed", remedy=remedy) from error
+    return found | dict(camera.versions())
 
 
 def weights(recipe: SvdRecipe, weights_dir: Path) -> Mapping[str, str]:
@@ -189,6 +196,7 @@ def _engine(recipe: SvdRecipe, bench: Bench) -> Facts:
         "adapters": tuple((str(_adapter(bench.weights_dir, one.name)), one.scale) for one in recipe.adapters),
         "compiled": compiled is not None,
         "cache": str(compiled) if compiled else None,
+        "weights": tuple(sorted(weights(recipe, bench.weights_dir).items())),
     }
 
 

@@ -20,5 +20,7 @@ def versions() -> dict[str, str]:
     Raises EngineMissing where torch is not installed.
     """
     if importlib.util.find_spec("torch") is None:
-        raise EngineMissing("torch is not installed", remedy="pip install 'dailies[gpu]', or use runtime ncnn")
+        raise EngineMissing(
+            "torch is not installed", remedy="pip install -c constraints.txt -e '.[gpu]' in the checkout"
+        )
     return {"torch": version("torch").partition("+")[0], "graph": str(VERSION)}

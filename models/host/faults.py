@@ -26,7 +26,7 @@ _DEVICE = re.compile(
 )
 _NO_ROOM = re.compile(
     r"(CUDA|HIP|\[CUDA\]).*out of memory|out of memory.*(CUDA|HIP)|_ALLOC_FAILED|ALLOCATION_FAILED"
-    r"|MemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|can't allocate memory",
+    r"|unable to find an engine to execute|MemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|can't allocate memory",
     re.IGNORECASE,
 )
 

@@ -70,8 +70,8 @@ def require(weights_dir: Path) -> Weights:
     if weights is None:
         raise EngineMissing(
             f"rife: no {' and '.join(FILES)} in {weights_dir / FOLDER}",
-            remedy=f"put both in DAILIES_WEIGHTS_DIR/{FOLDER} (here {weights_dir / FOLDER}); published at {PUBLISHED}; "
-            "or set interpolate: flow",
+            remedy=f"dailies weights pull {FOLDER}, or put {' and '.join(FILES)} in {weights_dir / FOLDER} "
+            f"(published at {PUBLISHED}); or interpolate: flow",
             code="WEIGHTS_MISSING",
         )
     return weights

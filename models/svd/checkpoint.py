@@ -88,8 +88,7 @@ def available(weights_dir: Path) -> dict[str, Checkpoint]:
     for index in sorted(weights_dir.glob("*/model_index.json")):
         folder = index.parent
         with suppress(EngineError):
-            if _config(index).get("_class_name") == _PIPELINE and not _absent(folder):
-                found[folder.name] = _read(folder)
+            found[folder.name] = require(weights_dir, folder.name)
     return found
 
 
@@ -121,6 +120,8 @@ def _weights(folder: Path, network: Network) -> Path:
 
 
 def _read(folder: Path) -> Checkpoint:
+    if (found := _config(folder / "model_index.json").get("_class_name")) != _PIPELINE:
+        raise _broken(folder / "model_index.json", f"says {found}, wanted {_PIPELINE}")
     parameters: dict[str, int] = {network: _parameters(_weights(folder, network)) for network in NETWORKS}
     for network, keys in _KEYS.items():
         config = _config(path := folder / network / "config.json")

@@ -14,9 +14,8 @@ from torch import nn
 from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from models.errors import EngineError
+from models.svd.work import ATTENTION_BATCH, attention_sequences
 
-ATTENTION_BATCH = 65_535
-"""CUDA's fused attention launches one block per batch entry along an axis with this limit (pytorch issue 142228)."""
 _CACHE = "TORCHINDUCTOR_CACHE_DIR"
 VARIANTS = 128
 """Shapes of one block's code that are compiled: svd-xt has 14, for every canvas, with and without guidance. At torch's
@@ -55,11 +54,8 @@ def prepare(networks: Any, compiled: bool, cache: Path | None = None) -> str | N
 
 
 def require_attention_batch(width: int, height: int, guidance: bool) -> None:
-    """Raise EngineError (CANVAS_TOO_LARGE) where attention across time would have more sequences than CUDA launches.
-
-    It has one for every latent position, and as many again with guidance: 18,432 at 1024x576.
-    """
-    sequences = (width // 8) * (height // 8) * (2 if guidance else 1)
+    """Raise EngineError (CANVAS_TOO_LARGE) where attention across time would have more sequences than CUDA launches."""
+    sequences = attention_sequences(width, height, guidance)
     if sequences > ATTENTION_BATCH:
         raise EngineError(
             f"svd: a canvas of {width}x{height} gives attention across time {sequences} sequences; "

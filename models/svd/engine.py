@@ -93,6 +93,7 @@ class Animator:
         dtype = self._dtype
         for window in tasks.windows(pictures, settings):
             retry = False
+            made: list[Tensor] = []  # the window before is let go: the next one is not made beside it
             try:
                 made = self._window(window, settings, progress, dtype)
             except NotFinite:
@@ -108,7 +109,7 @@ class Animator:
             self._ran["eager_because"] = self._eager_because
             if self.device.type == "cuda":
                 self._ran["peak_vram_bytes"] = torch.cuda.max_memory_allocated(self.device)
-            yield from made[: window.keep]  # pyright: ignore[reportPossiblyUnboundVariable]
+            yield from made[: window.keep]
 
     def ran(self) -> dict[str, Any]:
         """What ran for the last clip, complete once its frames are all out; plain values.

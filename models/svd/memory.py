@@ -23,6 +23,7 @@ _ALLOCATION_FAILED = (
     "CUDNN_STATUS_ALLOC_FAILED",
     "HOST_ALLOCATION_FAILED",
     "DEVICE_ALLOCATION_FAILED",  # cuDNN 9 says CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED
+    "unable to find an engine to execute",  # torch's words where no cuDNN engine had room for its workspace
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
 )

@@ -88,7 +88,8 @@ def sample(networks: Networks, window: Window, settings: Settings, told: sampler
     they are needed.
     """
     levels, start = course(settings)
-    guide = None if window.guide is None else torch.cat([latent(networks, rgb) for rgb in window.guide])
+    with resident(networks, "vae"):  # once for all of them, not for each
+        guide = None if window.guide is None else torch.cat([latent(networks, rgb) for rgb in window.guide])
     shape = (1, window.frames, 4, settings.height // networks.factor, settings.width // networks.factor)
 
     def drawn(purpose: str) -> Tensor:

@@ -32,3 +32,13 @@ def tflop(
     step = unet * (STEP * size + STEP_ATTENTION * size**2) * frames * (2 if guidance else 1)
     decode = vae * (DECODE * size + DECODE_ATTENTION * size**2) * frames
     return steps * step + decode + vae * ENCODE * size * pictures
+
+
+ATTENTION_BATCH = 65_535
+"""CUDA's fused attention launches one block per batch entry along an axis with this limit (pytorch issue 142228)."""
+
+
+def attention_sequences(width: int, height: int, guidance: bool) -> int:
+    """Sequences of attention across time: one for every latent position, as many again with guidance (18,432 at
+    1024x576). More than `ATTENTION_BATCH` cannot be launched."""
+    return (width // 8) * (height // 8) * (2 if guidance else 1)

@@ -71,6 +71,15 @@ def cards() -> tuple[Device, ...]:
     return tuple(found)
 
 
+CROWDED_BYTES = 40 * 2**30
+"""Memory below which one engine at a time works on a card: SVD with a large decoder chunk takes most of 36 GiB."""
+
+
+def crowded_cards() -> list[str]:
+    """The cards, as torch names them, that are too small for two engines at a time."""
+    return [card.torch for card in cards() if card.vram_bytes < CROWDED_BYTES]
+
+
 def _built_for_cuda() -> bool:
     try:
         return "+cpu" not in version("torch")

@@ -10,6 +10,8 @@ from manifests.prompt import read
 from tasks.planner.subject import Subject
 from tasks.weights.offers import Offer
 
+GPU_EXTRA = "pip install -c constraints.txt -e '.[gpu]' in the checkout"
+"""How torch and diffusers come here."""
 PATIENCE = 15 * 60.0
 """Seconds a shot may take by estimate before `engine: auto` leaves SVD alone: real weights on a CPU take hours."""
 _BEST = ("svd-xt", "svd-xt-1.1", "svd")
@@ -49,7 +51,7 @@ def choice(subject: Subject) -> Choice:
         return Choice(problems=(offer.problem,))
     if not means.torch:
         found = "SVD's libraries (torch, diffusers) are not installed"
-        remedy = 'pip install "dailies[gpu]", or engine: camera'
+        remedy = f"{GPU_EXTRA}, or engine: camera"
         return _missing(asked, "ENGINE_MISSING", f"engine is svd, but {found}", found, remedy)
     if faults := tuple(_faults(subject, offer)):
         return Choice(problems=faults)

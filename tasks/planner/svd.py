@@ -15,6 +15,7 @@ from manifests.svd import BUCKET, FPS
 from models.svd.checkpoint import Checkpoint
 from models.svd.settings import LADDER
 from models.svd.vram import estimate, first_rung
+from models.svd.work import ATTENTION_BATCH, attention_sequences
 from tasks.planner.canvas import SIZES, Canvas, canvas_of, fly
 from tasks.planner.engine import LOCKED, from_prompt
 from tasks.planner.motion import Flight, asked_move, camera_recipe, with_room
@@ -88,6 +89,12 @@ def obstacles(subject: Subject, delivery: tuple[int, int], when: Timing, checkpo
             "SVD_CANVAS_LARGER",
             f"svd draws {canvas.middle[0]}x{canvas.middle[1]}, more than the delivery's {delivery[0]}x{delivery[1]}",
             "use a smaller svd.canvas, or engine: camera",
+        )
+    elif attention_sequences(*canvas.size, guidance=True) > ATTENTION_BATCH and subject.means.device.kind == "cuda":
+        yield Problem(
+            "CANVAS_TOO_LARGE",
+            f"svd.canvas is {canvas.size[0]}x{canvas.size[1]}, more than attention across time can be launched for",
+            "use a smaller svd.canvas (the networks were trained at 1024x576): frames are enlarged afterwards",
         )
     course = course_of(subject, when, checkpoint.frames)
     if subject.ask.interpolate == "off" and course.rate != when.rate:

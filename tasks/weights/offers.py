@@ -73,8 +73,7 @@ def licence_standing(catalog: LicenceLedger, name: str, folder: Path) -> Standin
         problem = Problem(
             "LICENCE_TEXT_MISSING",
             f"weights '{name}': no licence text lies with them, so nobody can accept it",
-            f"put the text they were published with at {folder / 'LICENSE.md'} (`dailies weights pull {name}` brings "
-            f"it), then: {accept_command(name)}",
+            f"put the text they were published with at {folder / 'LICENSE.md'}, then: {accept_command(name)}",
         )
         return Standing("", None, problem)
     sha256 = hash_file(text)
@@ -84,20 +83,25 @@ def licence_standing(catalog: LicenceLedger, name: str, folder: Path) -> Standin
     return Standing(sha256, None, _not_covered(name, text, sha256, catalog.grants(name)))
 
 
-def accept_command(name: str, holder: str = "...", kind: str = "community") -> str:
+def accept_command(name: str, holder: str = "", kind: str = "community") -> str:
     """What a person types to accept the licence of `name`."""
-    return f'dailies weights accept {name} --holder "{holder}" --kind {kind}'
+    who = f'"{holder}"' if holder else "COMPANY-OR-PERSON"
+    return f"dailies weights accept {name} --holder {who} --kind {kind}"
 
 
 def _not_covered(name: str, text: Path, sha256: str, grants: Sequence[Grant]) -> Problem:
     """Why no grant covers this text, from the newest that comes near."""
-    remedy = f"read {text}, then: {accept_command(name)}"
+    remedy = f"read {text}, then: {accept_command(name)}; or engine: camera"
     expired = next((grant for grant in grants if grant.text_sha256 == sha256), None)
     if expired is not None:
         message = (
             f"weights '{name}': the {expired.kind} grant of {expired.holder} ended on {expired.expires_at:%Y-%m-%d}"
         )
-        return Problem("LICENCE_EXPIRED", message, f"renew it: {accept_command(name, expired.holder, expired.kind)}")
+        return Problem(
+            "LICENCE_EXPIRED",
+            message,
+            f"renew it: {accept_command(name, expired.holder, expired.kind)}; or engine: camera",
+        )
     if grants:
         message = (
             f"weights '{name}': {grants[0].accepted_by} accepted another text on {grants[0].accepted_at:%Y-%m-%d} "

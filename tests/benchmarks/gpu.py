@@ -1,6 +1,6 @@
 """SVD and what follows it on a CUDA device, full size, random weights: `python -m tests.benchmarks.gpu`.
 
-Part by part, each under eight minutes with compilation: `--part svd25 --out DIR` prints a table and writes
+Part by part, each meant to end within eight minutes: `--part svd25 --out DIR` prints a table and writes
 `DIR/gpu-svd25.json`; `--results --out DIR` appends what lies there to RESULTS.md. Without a CUDA device nothing is run,
 unless `--small --device cpu` asks to see that everything runs.
 """

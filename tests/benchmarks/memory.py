@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.benchmarks.bars import Bar, peak_megabytes, show
+from tests.benchmarks.bars import Bar, peak_megabytes, peak_megabytes_of_children, show
 from tests.benchmarks.camera_motion import studio_still
 
 SHORT, LONG, RATIO = 6.0, 60.0, 1.2
@@ -67,7 +66,7 @@ def measure(path: Path) -> dict[str, float]:
         status = run_status(tools.catalog, run)
     if status.run.shots != {"done": len(ids)}:
         raise RuntimeError(f"the shot was not made: {status.failures}")
-    return {"own": peak_megabytes(), "child": peak_megabytes(resource.RUSAGE_CHILDREN)}
+    return {"own": peak_megabytes(), "child": peak_megabytes_of_children()}
 
 
 def bars(short: float, long: float, preset: str) -> list[Bar]:

@@ -60,7 +60,7 @@ def test_the_cpu_is_told_with_its_reason(
 
 def test_a_missing_extra_is_told_with_its_remedy(machine: pytest.MonkeyPatch) -> None:
     machine.setattr("flows.doctor.torch_installed", lambda: False)
-    assert "dailies[gpu]" in torch_finding("auto").remedy
+    assert ".[gpu]" in torch_finding("auto").remedy
 
 
 @pytest.mark.parametrize(

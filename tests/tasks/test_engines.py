@@ -81,6 +81,16 @@ def test_a_second_use_inside_the_first_is_refused_not_stuck(engines: Engines) ->
         assert engine.sleep(0) == "awake"
 
 
+def test_a_crowded_card_has_one_engine_at_a_time() -> None:
+    with Engines(crowded=["cuda:0"]) as engines:
+        first = pid_of(engines, 1, device="cuda:0", lane="upscale frames")
+        other = pid_of(engines, 1, device="cuda:1", lane="upscale frames")
+        assert pid_of(engines, 2, device="cuda:0", lane="interpolate") != first
+        assert gone(first)
+        assert pid_of(engines, 2, device="cuda:1", lane="interpolate") != other
+        assert alive(other)
+
+
 def test_few_idle_engines_are_kept_on_the_cpu() -> None:
     with Engines(spare=2) as engines:
         pids = [pid_of(engines, add) for add in range(4)]

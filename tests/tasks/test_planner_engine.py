@@ -26,7 +26,7 @@ PANEL = facts(product="whole", box=(0, 0, 3000, 2000))
         ("auto", "storyboard", HERE, "camera", "panels are drawings"),
         ("svd", "storyboard", HERE, "svd", "svd-xt"),
         ("auto", "product", BARE, "camera", "no SVD weights here (dailies weights pull svd-xt"),
-        ("auto", "product", means(torch=False), "camera", 'pip install "dailies[gpu]"'),
+        ("auto", "product", means(torch=False), "camera", ".[gpu]"),
         ("auto", "product", SLOW, "camera", "svd would take about 6 h"),
         ("svd", "product", SLOW, "svd", "fp32"),
         ("auto", "product", means(device=Device("cuda", 0, "GT 1030", 2 * 2**30)), "camera", "GT 1030 has 2.0"),
@@ -48,7 +48,7 @@ def test_weights_whose_licence_nobody_accepted_stop_the_shot(engine: str) -> Non
     [
         ({}, BARE, "WEIGHTS_MISSING", "dailies weights pull svd-xt"),
         ({"svd": {"model": "other"}}, HERE, "WEIGHTS_MISSING", "dailies weights pull other"),
-        ({}, means(torch=False), "ENGINE_MISSING", 'pip install "dailies[gpu]"'),
+        ({}, means(torch=False), "ENGINE_MISSING", ".[gpu]"),
         ({"svd": {"adapters": [{"name": "grain"}]}}, HERE, "WEIGHTS_MISSING", "grain.safetensors"),
         ({"interpolate": "off"}, HERE, "SVD_NEEDS_INTERPOLATION", "interpolate: auto"),
         ({"svd": {"canvas": [2048, 1152]}}, HERE, "SVD_CANVAS_LARGER", "smaller svd.canvas"),

@@ -13,7 +13,7 @@ from models.svd.checkpoint import available, require
 from tests.svd_checkpoints import tiny_checkpoint
 
 BROKEN = {
-    "model_index.json": "{",
+    "model_index.json": '{"_class_name": "StableDiffusionPipeline"}',
     "unet/config.json": "[1, 2]",
     "vae/config.json": "{}",
     "unet/diffusion_pytorch_model.safetensors": "no tensors at all",
@@ -36,10 +36,9 @@ def test_a_broken_file_hides_its_checkpoint_and_no_other(tmp_path: Path, file: s
         tiny_checkpoint(tmp_path / name)
     (tmp_path / "broken" / file).write_text(BROKEN[file])
     assert list(available(tmp_path)) == ["whole"]
-    if file != "model_index.json":  # only diffusers' own loader reads it
-        with pytest.raises(EngineError) as refused:
-            require(tmp_path, "broken")
-        assert refused.value.code == "WEIGHTS_BROKEN" and Path(file).name in str(refused.value)
+    with pytest.raises(EngineError) as refused:
+        require(tmp_path, "broken")
+    assert refused.value.code == "WEIGHTS_BROKEN" and Path(file).name in str(refused.value)
 
 
 def test_pickled_weights_are_named_and_never_read(tmp_path: Path) -> None:
