@@ -1,7 +1,7 @@
 """The catalog's tables, typed; `Base.metadata` is the whole schema, `catalog/migrations` how a database gets there."""
 
 from catalog.tables.base import Base
-from catalog.tables.knowledge import Benchmark, Picture, Weights
+from catalog.tables.knowledge import Benchmark, Compatibility, Picture, Weights
 from catalog.tables.licences import LicenceGrant
 from catalog.tables.results import (
     Artifact,
@@ -14,7 +14,7 @@ from catalog.tables.results import (
     ShotDelivery,
     ShotExecution,
 )
-from catalog.tables.work import Audit, Batch, BatchShot, Rendition, Run, Shot, ShotTag, Worker
+from catalog.tables.work import Audit, Batch, BatchShot, Incident, Rendition, Run, Shot, ShotTag, Worker
 
 __all__ = [
     "Artifact",
@@ -23,10 +23,12 @@ __all__ = [
     "Batch",
     "BatchShot",
     "Benchmark",
+    "Compatibility",
     "Delivery",
     "Execution",
     "ExecutionInput",
     "ExecutionOutput",
+    "Incident",
     "LicenceGrant",
     "Measurement",
     "Picture",

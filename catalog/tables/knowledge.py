@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from catalog.dialect import clock
@@ -56,3 +57,15 @@ class Weights(Base):
     accepted_at: Mapped[datetime | None]
     accepted_until: Mapped[datetime | None]
     recorded_at: Mapped[datetime] = mapped_column(default=clock())
+
+
+class Compatibility(Base):
+    """One row: the oldest code, by the newest revision it knows, that may still work on this schema.
+
+    Migrations expand before they contract, so that two versions of the code can run side by side.
+    """
+
+    __tablename__ = "compatibility"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    oldest_revision: Mapped[str]

@@ -24,7 +24,11 @@ class Artifact(Base):
     """One durable file. `present` means the whole file lies at `location` (relative to the store's root)."""
 
     __tablename__ = "artifacts"
-    __table_args__ = (one_of("state", ARTIFACT_STATES), Index(None, "kind", "created_at"))
+    __table_args__ = (
+        one_of("state", ARTIFACT_STATES),
+        Index(None, "kind", "created_at"),
+        Index(None, "state", "verified_at"),
+    )
 
     sha256: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
@@ -33,6 +37,9 @@ class Artifact(Base):
     location: Mapped[str]
     media: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=clock())
+    verified_at: Mapped[datetime | None]
+    """When its bytes were last read again and were right."""
+    collected_at: Mapped[datetime | None]
 
 
 class Execution(Base):
@@ -65,6 +72,8 @@ class Execution(Base):
     """What actually ran: rung of the memory ladder, dtype, retries. Never hashed."""
     host: Mapped[str]
     device: Mapped[str]
+    worker: Mapped[str | None]
+    """Name of the worker that ran it."""
     shot_id: Mapped[str | None] = mapped_column(ForeignKey("shots.id"))
     """The shot it was made for, and under which of its tokens; others may stand on it too (`shot_executions`)."""
     lease_token: Mapped[int | None]

@@ -14,6 +14,8 @@ from catalog.tables.base import Base, one_of
 RUN_STATES = ("planned", "running", "done", "failed", "cancelling", "cancelled")
 SHOT_STATES = ("waiting", "claimed", "done", "quarantined", "failed", "cancelled")
 BATCH_STATES = ("planned", "running", "done", "failed", "cancelled")
+WORKER_STATES = ("active", "draining", "drained", "stopped")
+PRIORITIES = ("urgent", "normal", "low")
 
 
 class Run(Base):
@@ -22,8 +24,10 @@ class Run(Base):
     __tablename__ = "runs"
     __table_args__ = (
         one_of("state", RUN_STATES),
+        one_of("priority", PRIORITIES),
         Index(None, "name", "kind", "created_at"),
         Index(None, "created_at"),
+        Index(None, "state"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -37,6 +41,15 @@ class Run(Base):
     flow_run_id: Mapped[str | None]
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
+    priority: Mapped[str] = mapped_column(default="normal", server_default="normal")
+    code_version: Mapped[str | None]
+    """Of the Dailies that planned it."""
+    keeper: Mapped[str | None]
+    """The process that cuts its batches and ends it, until when it said so last; then anybody may take over."""
+    keeper_expires_at: Mapped[datetime | None]
+    paused_code: Mapped[str | None]
+    """Nothing of it is claimed while this is set; `paused_why` says so to people."""
+    paused_why: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=clock())
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -76,6 +89,8 @@ class Shot(Base):
     lease_owner: Mapped[str | None]
     lease_token: Mapped[int] = mapped_column(default=0)
     lease_expires_at: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    """A shot that is to be tried again waits until then."""
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=clock())
@@ -106,10 +121,14 @@ class Rendition(Base):
 
 
 class Worker(Base):
-    """One process that can work batches, and what it has."""
+    """Who can work batches, and what it has; a worker that starts again under its name is the same row."""
 
     __tablename__ = "workers"
-    __table_args__ = (Index(None, "heartbeat_at"),)
+    __table_args__ = (
+        one_of("state", WORKER_STATES),
+        Index(None, "heartbeat_at"),
+        Index(None, "name", unique=True),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     host: Mapped[str]
@@ -120,6 +139,16 @@ class Worker(Base):
     engines: Mapped[dict[str, Any]]
     weights: Mapped[dict[str, Any]]
     code_version: Mapped[str]
+    name: Mapped[str | None]
+    state: Mapped[str] = mapped_column(default="active", server_default="active")
+    reason: Mapped[str | None]
+    """Why it is draining or drained."""
+    slots: Mapped[int] = mapped_column(default=1, server_default="1")
+    """How many batches it works at once."""
+    queues: Mapped[list[Any] | None]
+    streak: Mapped[dict[str, Any] | None]
+    """The shots that failed one after the other with the same code: `{"code": ..., "shots": [...]}`."""
+    ended_at: Mapped[datetime | None]
     started_at: Mapped[datetime] = mapped_column(default=clock())
     heartbeat_at: Mapped[datetime] = mapped_column(default=clock())
 
@@ -135,6 +164,13 @@ class Batch(Base):
     worker_id: Mapped[str | None] = mapped_column(ForeignKey("workers.id"))
     flow_run_id: Mapped[str | None]
     state: Mapped[str]
+    pool: Mapped[str] = mapped_column(default="local", server_default="local")
+    queue: Mapped[str] = mapped_column(default="normal", server_default="normal")
+    needs: Mapped[dict[str, Any] | None]
+    """What a worker must have to work it: engines, weights digests, memory, plan version."""
+    heartbeat_at: Mapped[datetime | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=clock())
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -148,6 +184,24 @@ class BatchShot(Base):
 
     batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
     shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), primary_key=True)
+
+
+class Incident(Base):
+    """Something that happened to a run and was survived: a worker lost, a wait for storage, a refused publication."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (Index(None, "run_id"), Index(None, "at"))
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=clock())
+    run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id"))
+    batch_id: Mapped[str | None]
+    shot_id: Mapped[str | None]
+    worker: Mapped[str | None]
+    code: Mapped[str]
+    message: Mapped[str]
+    seconds: Mapped[float | None]
+    """How long it lasted, where it is over and lasted."""
 
 
 class Audit(Base):
