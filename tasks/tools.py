@@ -17,6 +17,7 @@ class Tools:
     """`device`: `auto`, `cpu` or `vulkan:N`, for the engines that can use one. `max_pixels` bounds a source picture.
 
     `cancelled` is asked between frames; once it says True, work in flight stops within a frame and raises Cancelled.
+    `leaving` is asked between steps of a shot: once it says True, what is begun is finished and the rest given back.
     """
 
     catalog: Catalog
@@ -29,6 +30,13 @@ class Tools:
     compiled: Path | None = None
     """Where compiled kernels are kept; None: networks run as they are."""
     cancelled: Callable[[], bool] = field(default=lambda: False)
+    leaving: Callable[[], bool] = field(default=lambda: False)
+    worker: str = ""
+    """Name of the worker, for the executions it runs."""
+    worker_id: str = ""
+    """Its row in the catalog; empty: this process is nobody's worker."""
+    patience_seconds: float = 900.0
+    """How long work waits for a store, a database or a disk that is away or full."""
 
     @property
     def means(self) -> Means:
