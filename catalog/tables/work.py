@@ -91,6 +91,8 @@ class Shot(Base):
     lease_expires_at: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
     """A shot that is to be tried again waits until then."""
+    failed_on: Mapped[str | None]
+    """Id of the worker that failed it last: another one is to try, while there is one."""
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=clock())

@@ -30,6 +30,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_runs_state"), "runs", ["state"], unique=False)
 
     op.add_column("shots", sa.Column("not_before", moment(), nullable=True))
+    op.add_column("shots", sa.Column("failed_on", sa.String(), nullable=True))
 
     op.execute(
         "ALTER TABLE workers ADD COLUMN state VARCHAR DEFAULT 'active' NOT NULL "
