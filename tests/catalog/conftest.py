@@ -1,8 +1,11 @@
-"""A real catalog on a real file, and the few lines that make things in it."""
+"""A real catalog on each database, and the few lines that make things in it.
+
+Every test that takes `place` runs twice: on SQLite, and on a PostgreSQL that the tests start themselves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +15,14 @@ from catalog.claims import Claim
 from catalog.executions import Made, Used
 from catalog.publication import StagedFile
 from catalog.runs import NewRendition, NewShot
+from tests.postgres import shared
 
 
 class Workplace:
     """One catalog in a folder, with makers for what tests are not about."""
 
-    def __init__(self, folder: Path) -> None:
-        self.url = f"sqlite:///{folder / 'catalog.db'}"
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        self.url = url or f"sqlite:///{folder / 'catalog.db'}"
         self.root = folder / "store"
         self.catalog = Catalog.open(self.url, self.root)
 
@@ -70,8 +74,40 @@ class Workplace:
         )
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The database a test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a PostgreSQL database with the catalog's tables: copying it is quicker than migrating each."""
+    name = "migrated"
+    Catalog.open(shared().new(name), tmp_path_factory.mktemp("migrated")).close()
+    return name
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Workplace]:
-    workplace = Workplace(tmp_path)
+def fresh_url(backend: str, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """URLs of empty databases without tables, one per call."""
+    made: list[str] = []
+
+    def new() -> str:
+        made.append(f"sqlite:///{tmp_path / f'fresh{len(made)}.db'}" if backend == "sqlite" else shared().new())
+        return made[-1]
+
+    yield new
+    if backend == "postgresql":
+        for url in made:
+            shared().drop(url)
+
+
+@pytest.fixture
+def place(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Workplace]:
+    url = None if backend == "sqlite" else shared().new(template=request.getfixturevalue("migrated"))
+    workplace = Workplace(tmp_path, url)
     yield workplace
     workplace.catalog.close()
+    if url is not None:
+        shared().drop(url)

@@ -112,6 +112,8 @@ SMALL = ("SCAN CONSTANT ROW", "SCAN LIST", "SCAN anon_", "SCAN runs USING INDEX 
 
 @pytest.mark.parametrize("name", HOT)
 def test_hot_queries_use_an_index(place: Workplace, statements: list[tuple[str, Any]], name: str) -> None:
+    if not place.url.startswith("sqlite"):
+        pytest.skip("plans of an empty PostgreSQL say nothing: test_plans.py asks a full one")
     run_id, _ = place.submit(2, tags=["summer"])
     statements.clear()
     HOT[name](place, run_id)
