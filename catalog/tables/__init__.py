@@ -1,6 +1,7 @@
 """The catalog's tables, typed; `Base.metadata` is the whole schema, `catalog/migrations` how a database gets there."""
 
 from catalog.tables.base import Base
+from catalog.tables.duties import Duty
 from catalog.tables.knowledge import Benchmark, Compatibility, Picture, Weights
 from catalog.tables.licences import LicenceGrant
 from catalog.tables.results import (
@@ -25,6 +26,7 @@ __all__ = [
     "Benchmark",
     "Compatibility",
     "Delivery",
+    "Duty",
     "Execution",
     "ExecutionInput",
     "ExecutionOutput",

@@ -73,6 +73,16 @@ def upgrade() -> None:
     op.create_index(op.f("ix_incidents_at"), "incidents", ["at"], unique=False)
     op.create_index(op.f("ix_incidents_run_id"), "incidents", ["run_id"], unique=False)
 
+    op.create_table(
+        "duties",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=True),
+        sa.Column("expires_at", moment(), nullable=True),
+        sa.Column("done_at", moment(), nullable=True),
+        sa.Column("detail", sa.JSON(none_as_null=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_duties")),
+    )
+
     table = op.create_table(
         "compatibility",
         sa.Column("id", sa.Integer(), nullable=False),
