@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from catalog.dialect import one_publisher, upsert
-from catalog.errors import Damaged, NotFound
+from catalog.errors import Damaged
 from catalog.failpoints import reach
 from catalog.ledger import Ledger, write_audit
 from catalog.store import hash_file
@@ -45,26 +45,22 @@ class ArtifactLedger(Ledger):
         try:
             size = temp.stat().st_size
             reach("ingest.copied")
-            final = self.store.settle(temp, sha256)
+            location = self.store.settle(temp, sha256)
             reach("ingest.settled")
             with self.database.write() as connection:
-                self.write_artifact(connection, final, sha256=sha256, kind=kind, size=size, media=dict(media or {}))
+                self.write_artifact(connection, location, sha256=sha256, kind=kind, size=size, media=dict(media or {}))
         finally:
             self.store.discard(temp)
         return sha256
 
     def has_file(self, sha256: str) -> bool:
         """Whether the store holds a file of this name (its bytes are not re-read: see `verify`)."""
-        try:
-            self.store.path(sha256)
-        except NotFound:
-            return False
-        return True
+        return self.store.has(sha256)
 
-    def verify(self, sha256: str) -> Path:
-        """Re-hash an artifact and return its path; damage is written down, so that it is made again, and raised."""
+    def verify(self, sha256: str, location: str = "", *, deep: bool = False) -> None:
+        """Check a stored file (see `Store.verify`); damage is written down, so that it is made again, and raised."""
         try:
-            return self.store.verify(sha256)
+            self.store.verify(sha256, location, deep=deep)
         except Damaged as error:
             self.mark_damaged(sha256, str(error))
             raise
@@ -90,13 +86,10 @@ class ArtifactLedger(Ledger):
             write_figures(connection, artifact, figures, execution_id)
 
     def write_artifact(
-        self, connection: Connection, final: Path, *, sha256: str, kind: str, size: int, media: dict[str, Any]
+        self, connection: Connection, location: str, *, sha256: str, kind: str, size: int, media: dict[str, Any]
     ) -> None:
         """Vouch for a settled file. Bytes that were known before keep their kind and facts and are `present` again."""
-        found = final.stat().st_size
-        if found != size:
-            raise Damaged(f"artifact {sha256[:12]}: '{final}' has {found} bytes, wanted {size}", sha256)
-        present = {"state": "present", "location": str(final.relative_to(self.store.root))}
+        present = {"state": "present", "location": location}
         connection.execute(
             upsert(connection, Artifact)
             .values(sha256=sha256, kind=kind, bytes=size, media=media, **present)

@@ -13,6 +13,7 @@ from catalog.licences import LicenceLedger
 from catalog.migrate import migrate
 from catalog.publication import PublicationLedger
 from catalog.runs import RunLedger
+from catalog.store import StoreAddress, open_store
 from catalog.workers import WorkerLedger
 
 
@@ -20,16 +21,17 @@ class Catalog(RunLedger, WorkerLedger, ClaimLedger, PublicationLedger, DeliveryL
     """What happened, and the files it left. Safe to use from many threads; open one per process."""
 
     @classmethod
-    def open(cls, database_url: str, store_root: Path) -> Catalog:
+    def open(cls, database_url: str, store: StoreAddress | str | Path) -> Catalog:
         """Open a catalog, making or upgrading its tables first.
 
-        `database_url` is `sqlite:///path` or `postgresql+psycopg://...`. Raises UnsafeDatabase, StoreUnavailable, and
+        `database_url` is `sqlite:///path` or `postgresql+psycopg://...`; `store` a folder or `s3://bucket/prefix`,
+        with its cache where it is a StoreAddress. Raises UnsafeDatabase, StoreUnavailable, and
         CatalogError (`CATALOG_NEWER`) for one that a newer Dailies has upgraded.
         """
         database = Database(database_url)
         try:
             migrate(database)
-            return cls(database, store_root)
+            return cls(database, open_store(store))
         except BaseException:
             database.close()
             raise

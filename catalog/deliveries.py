@@ -8,7 +8,7 @@ resolved row and the picture's bytes) or somebody asks for a refresh.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ from catalog.errors import CatalogError, NotFound
 from catalog.failpoints import reach
 from catalog.ids import new_id
 from catalog.ledger import Ledger, chunks
+from catalog.store import Store
 from catalog.tables import Artifact, Delivery, Execution, Rendition, Run, Shot, ShotDelivery
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """One delivery and where its bytes lie in the store."""
+    """One delivery, and the store that has its bytes."""
 
     id: str
     shot_id: str
@@ -39,13 +40,24 @@ class Delivered:
     state: str
     ask_sha256: str
     artifact: str
-    path: Path
+    location: str
     bytes: int
     poster: str | None
-    poster_path: Path | None
+    poster_location: str | None
     execution_id: str
     recipe_sha256: str
     created_at: datetime
+    store: Store = field(repr=False, compare=False)
+
+    @property
+    def path(self) -> Path:
+        """The file, fetched first where the store is not on this machine. Raises NotFound, StoreUnavailable."""
+        return self.store.path(self.artifact, self.location)
+
+    @property
+    def poster_path(self) -> Path | None:
+        """Its poster in the same way; None where it has none."""
+        return self.store.path(self.poster, self.poster_location or "") if self.poster else None
 
 
 @dataclass(frozen=True)
@@ -149,7 +161,7 @@ class DeliveryLedger(Ledger):
             )
 
     def _load(self, connection: Connection, query: Select[*tuple[Any, ...]]) -> list[Delivered]:
-        return [delivered(row, self.store.root) for row in connection.execute(query)]
+        return [delivered(row, self.store) for row in connection.execute(query)]
 
     @staticmethod
     def _check_present(connection: Connection, digests: Sequence[str]) -> None:
@@ -248,7 +260,7 @@ def select_deliveries() -> Select[*tuple[Any, ...]]:
     )
 
 
-def delivered(row: Any, store_root: Path) -> Delivered:
+def delivered(row: Any, store: Store) -> Delivered:
     """A row of `select_deliveries`, typed."""
     return Delivered(
         id=row.id,
@@ -261,11 +273,12 @@ def delivered(row: Any, store_root: Path) -> Delivered:
         state=row.state,
         ask_sha256=row.ask_sha256,
         artifact=row.artifact_sha256,
-        path=store_root / row.location,
+        location=row.location,
         bytes=row.bytes,
         poster=row.poster_sha256,
-        poster_path=store_root / row.poster_location if row.poster_location else None,
+        poster_location=row.poster_location,
         execution_id=row.execution_id,
         recipe_sha256=row.recipe_sha256,
         created_at=row.created_at,
+        store=store,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from catalog.errors import CatalogError, NotFound
 from catalog.failpoints import reach
 from catalog.ids import new_id
 from catalog.ledger import Ledger, chunks, write_audit
+from catalog.store import Store
 from catalog.tables import Artifact, Execution, ExecutionInput, ExecutionOutput, ShotExecution
 
 
@@ -38,8 +39,14 @@ class Output:
     kind: str
     state: str
     bytes: int
-    path: Path
+    location: str
     media: Mapping[str, Any]
+    store: Store = field(repr=False, compare=False)
+
+    @property
+    def path(self) -> Path:
+        """The file, fetched first where the store is not on this machine. Raises NotFound, StoreUnavailable."""
+        return self.store.path(self.sha256, self.location)
 
 
 @dataclass(frozen=True)
@@ -89,13 +96,13 @@ class ExecutionLedger(Ledger):
             found: list[Made] = []
             for part in chunks(recipe_sha256s):
                 rows = select(Execution.id).where(Execution.recipe_sha256.in_(part), Execution.state == "done")
-                found += load_executions(connection, connection.scalars(rows).all(), self.store.root)
+                found += load_executions(connection, connection.scalars(rows).all(), self.store)
         return {made.recipe_sha256: made for made in found}
 
     def execution(self, execution_id: str) -> Made:
         """One execution by id, in whatever state. Raises NotFound."""
         with self.database.read() as connection:
-            for made in load_executions(connection, [execution_id], self.store.root):
+            for made in load_executions(connection, [execution_id], self.store):
                 return made
         raise NotFound(f"no execution '{execution_id}' in this catalog")
 
@@ -214,7 +221,7 @@ class ExecutionLedger(Ledger):
         )
 
 
-def load_executions(connection: Connection, ids: Sequence[str], store_root: Path) -> list[Made]:
+def load_executions(connection: Connection, ids: Sequence[str], store: Store) -> list[Made]:
     """Executions by id, with their outputs, in the order of their ids."""
     outputs: defaultdict[str, list[Output]] = defaultdict(list)
     loaded: list[Made] = []
@@ -227,7 +234,7 @@ def load_executions(connection: Connection, ids: Sequence[str], store_root: Path
         )
         for row in connection.execute(edges):
             outputs[row.execution_id].append(
-                Output(row.role, row.sha256, row.kind, row.state, row.bytes, store_root / row.location, row.media)
+                Output(row.role, row.sha256, row.kind, row.state, row.bytes, row.location, row.media, store)
             )
         for row in connection.execute(select(Execution).where(Execution.id.in_(part)).order_by(Execution.id)):
             loaded.append(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, insert
@@ -27,9 +26,8 @@ def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
 class Ledger:
     """One catalog: a database that says what happened, and a store that holds the files."""
 
-    def __init__(self, database: Database, store_root: Path) -> None:
-        self.database = database
-        self.store = Store(store_root)
+    def __init__(self, database: Database, store: Store) -> None:
+        self.database, self.store = database, store
 
     def audit(self, who: str, what: str, subject: str, detail: dict[str, Any] | None = None) -> None:
         """Write down who did what to what."""

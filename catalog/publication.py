@@ -21,7 +21,7 @@ from catalog.dialect import clock, one_publisher
 from catalog.errors import CatalogError, Damaged, NotFound, StoreUnavailable
 from catalog.executions import ExecutionLedger, Made, load_executions, still_running
 from catalog.failpoints import reach
-from catalog.store import hash_file
+from catalog.store import hash_file, location_of
 from catalog.tables import Artifact, Execution, ExecutionOutput
 
 
@@ -136,7 +136,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             values = _figures_of(ran, seconds, work, gpu_seconds, peak_vram_bytes)
             connection.execute(update(Execution).where(Execution.id == execution_id).values(values))
             winner = self._stand_or_adopt(connection, execution_id, recipe_sha256)
-            return load_executions(connection, [winner], self.store.root)[0]
+            return load_executions(connection, [winner], self.store)[0]
 
     def recover(self, leftovers_after_seconds: float = 86_400.0) -> list[str]:
         """Finish every publication whose files are all there, withdraw the others; returns the executions touched.
@@ -179,9 +179,9 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
 
     def _finish(self, execution_id: str, journal: _Journal, claim: Claim | None) -> Made:
         """Rename what is journalled and mark it done: the second half of `publish`, and all of `recover`."""
-        finals: list[tuple[_Line, Path]] = []
+        settled: list[tuple[_Line, str]] = []
         for line in journal.files:
-            finals.append((line, self._settle(line)))
+            settled.append((line, self._settle(line)))
             reach("publish.renamed")
         reach("publish.settled")
         with self.database.write() as connection:
@@ -192,11 +192,11 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                 select(Execution.state, Execution.adopted_id).where(Execution.id == execution_id)
             ).one_or_none()
             if row is not None and row.state in ("done", "void"):  # `recover` was here between our rename and now
-                return load_executions(connection, [row.adopted_id or execution_id], self.store.root)[0]
+                return load_executions(connection, [row.adopted_id or execution_id], self.store)[0]
             recipe_sha256 = still_running(connection, execution_id)
-            for line, final in finals:
+            for line, location in settled:
                 self.write_artifact(
-                    connection, final, sha256=line.sha256, kind=line.kind, size=line.bytes, media=line.media
+                    connection, location, sha256=line.sha256, kind=line.kind, size=line.bytes, media=line.media
                 )
             connection.execute(
                 insert(ExecutionOutput),
@@ -204,23 +204,24 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             )
             write_figures(connection, journal.files[0].sha256, journal.figures, execution_id)
             winner = self._stand_or_adopt(connection, execution_id, recipe_sha256)
-            made = load_executions(connection, [winner], self.store.root)[0]
+            made = load_executions(connection, [winner], self.store)[0]
             reach("publish.marking")
         reach("publish.done")
         return made
 
-    def _settle(self, line: _Line) -> Path:
+    def _settle(self, line: _Line) -> str:
         try:
             return self.store.settle(Path(line.temp), line.sha256)
-        except FileNotFoundError:  # renamed before: by the publisher that died, or by `recover` while this one slept
-            return self.store.verify(line.sha256)
+        except FileNotFoundError:  # settled before: by the publisher that died, or by `recover` while this one slept
+            self.store.verify(line.sha256)
+            return self.store.find(line.sha256) or location_of(line.sha256, Path(line.temp).suffix)
 
     def _stand_or_adopt(self, connection: Connection, execution_id: str, recipe_sha256: str) -> str:
         """Mark an execution done, or void in favour of one that was done before; returns who stands."""
         same = Execution.recipe_sha256 == recipe_sha256
         winner = connection.scalar(select(Execution.id).where(same, Execution.state == "done"))
         if winner is not None:
-            if load_executions(connection, [winner], self.store.root)[0].whole:
+            if load_executions(connection, [winner], self.store)[0].whole:
                 told = {"error_code": "ADOPTED", "error_message": f"'{winner}' with the same recipe was done first"}
                 lost = {"state": "void", "adopted_id": winner, "pending": None, "ended_at": clock()}
                 connection.execute(update(Execution).where(Execution.id == execution_id).values(told | lost))
@@ -251,7 +252,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                 self.store.discard(Path(line.temp))
                 vouched = connection.scalar(select(Artifact.sha256).where(Artifact.sha256 == line.sha256))
                 if vouched is None and line.sha256 not in expected and self.has_file(line.sha256):
-                    self.store.path(line.sha256).unlink(missing_ok=True)
+                    self.store.remove(line.sha256)
 
 
 def _check_staged(line: _Line) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +58,8 @@ def start(request: Request, *, triggered_by: str) -> Outcome:
 
 
 def _refuse_what_does_not_fit(planned: RunPlan, tools: Tools) -> None:
-    free = shutil.disk_usage(tools.catalog.store.root).free
-    if planned.new_bytes > free:
+    free = tools.catalog.store.free_bytes()
+    if free is not None and planned.new_bytes > free:
         found = f"the run needs about {planned.new_bytes / 1e9:.1f} GB, the store has {free / 1e9:.1f} GB free"
         raise InputError(Problem("DISK_FULL", found, "free some space, move DAILIES_HOME, or use --sample"))
 

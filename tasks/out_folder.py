@@ -70,14 +70,14 @@ def write_out_folder(
         asked = names.get(shot.id, {})
         for row in sorted(by_shot.get(shot.id, ()), key=lambda row: _place(asked, row.delivery.preset)):
             one = row.delivery
-            name = asked.get(one.preset, f"{one.id}{one.path.suffix}")
+            name = asked.get(one.preset, f"{one.id}{Path(one.location).suffix}")
             poster = str(Path(name).with_suffix(".jpg"))
-            put(one.path, folder / name, copy=copy)
-            if one.poster_path is not None:
-                put(one.poster_path, folder / poster, copy=copy)
+            put(one.path, folder / name, copy=copy or not catalog.store.lasting)
+            if (picture := one.poster_path) is not None:
+                put(picture, folder / poster, copy=copy or not catalog.store.lasting)
             catalog.place(shot.id, one.id, folder / name)
             files[one.id] = folder / name
-            rows.append(_index_row(shot, row, name, poster if one.poster_path else ""))
+            rows.append(_index_row(shot, row, name, poster if one.poster else ""))
             detail = f"{row.width}x{row.height} · {row.seconds:.3g} s · {one.preset}"
             entries.append(Entry(folder / name, Path(name).stem, detail))
             done += 1

@@ -89,7 +89,7 @@ def deliveries_of(
     with catalog.database.read() as connection:
         return [
             DeliveryRow(
-                delivery=delivered(row, catalog.store.root),
+                delivery=delivered(row, catalog.store),
                 run_id=row.run_id,
                 shot_id=row.served_shot,
                 item=row.item,

@@ -130,4 +130,4 @@ def test_a_source_taken_in_by_a_killed_process_is_taken_in_again(place: Workplac
     assert killed.returncode == -signal.SIGKILL
     with place.catalog.database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM artifacts")).scalar() == 0
-    assert place.catalog.verify(place.catalog.ingest(picture)).read_bytes() == b"photo"
+    assert place.catalog.store.path(place.catalog.ingest(picture)).read_bytes() == b"photo"
