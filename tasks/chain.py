@@ -13,6 +13,7 @@ import av
 
 from catalog.executions import Made
 from models import camera, realesrgan, rife
+from models.errors import EngineMissing
 from tasks import animate, encode, inspect, interpolate, prepare, svd, upscale
 from tasks.execute import Input, Stage
 from tasks.planner.device import device_of
@@ -45,6 +46,22 @@ class Chain:
         if runtime == "ncnn":  # which knows no CUDA, but reaches the same card through Vulkan
             return "auto" if self.device.startswith("cuda") else self.device
         return "cpu"
+
+    def names(self, plan: RenditionPlan) -> bool:
+        """Whether this machine has what the stages' names are made of: libraries and weights that it may not run with.
+
+        A parent without a card plans shots that only its workers can name.
+        """
+        drawn = plan.animate if isinstance(plan.animate, SvdRecipe) else None
+        try:
+            _ = (svd.versions(), svd.weights(drawn, self.weights_dir)) if drawn else None
+            for recipe in filter(None, (plan.upscale_still, plan.upscale)):
+                _ = realesrgan.versions(recipe.runtime), realesrgan.digests(recipe.model)
+            if between := plan.interpolate:
+                _ = interpolate.versions(between), interpolate.weights(between, self.weights_dir)
+        except EngineMissing:
+            return False
+        return True
 
     def upscale_still(self, recipe: UpscaleRecipe, picture: Picture) -> Stage:
         """The source picture enlarged once; gives `picture`."""

@@ -19,14 +19,18 @@ from tasks.recipe import (
 )
 from tasks.weights.offers import Offer
 
+PLAN_VERSION = 1
+"""Raised whenever older code would misread a plan; a worker gives newer plans back untouched."""
+
 
 @dataclass(frozen=True)
 class Means:
-    """What this machine can do; `tasks.planner.means.means_of` looks it up.
+    """What this machine can do; `tasks.planner.means.means_of` looks it up, `means_of_workers` of many machines.
 
     `rife`: its weights are here. `max_pixels` bounds a source picture. `svd`: checkpoints by name, each with its
     licence's standing; `adapters`: LoRAs by name. `torch`: the `gpu` extra is installed; it works on `device`, at
-    `tflop_seconds` per TFLOP of SVD.
+    `tflop_seconds` per TFLOP of SVD. `camera`: what the machines can do that make the shots SVD does not, where those
+    are others.
     """
 
     rife: bool
@@ -36,6 +40,7 @@ class Means:
     device: Device = CPU
     torch: bool = False
     tflop_seconds: float = 12.0
+    camera: Means | None = None
 
     @property
     def torch_upscale(self) -> bool:
@@ -71,7 +76,8 @@ class RenditionPlan(Recipe):
     """A shot at one aspect, size and rate, and the stages that make it. `None` means the stage is not needed.
 
     `why` maps each stage (`upscale_still prepare animate upscale interpolate encode`) to the reason it runs, or does
-    not. `vram_bytes`: device memory that `animate` is estimated to need, 0 for the camera engine; `tflop`: its work.
+    not. `vram_bytes`: device memory that `animate` is estimated to need, 0 for the camera engine; `vram_least_bytes`:
+    the same at the last rung of its memory ladder; `tflop`: its work.
     """
 
     name: str
@@ -83,6 +89,7 @@ class RenditionPlan(Recipe):
     deliveries: tuple[DeliveryPlan, ...]
     why: dict[str, str]
     vram_bytes: int = 0
+    vram_least_bytes: int = 0
     tflop: float = 0.0
 
     @property
@@ -111,7 +118,8 @@ class ShotPlan(Recipe):
     """One clip to make. `notes` say in words what the plan changed or chose that a person may want to know.
 
     `seconds`: estimated work that was left when it was planned.
-    `refresh`: deliveries that stand are looked at again under today's code, engines and weights.
+    `refresh`: deliveries that stand are looked at again under today's code, engines and weights. `version`: of the
+    code's reading of plans (`PLAN_VERSION`) it was made by.
     """
 
     key: str
@@ -123,3 +131,4 @@ class ShotPlan(Recipe):
     notes: tuple[str, ...]
     seconds: float
     refresh: bool
+    version: int = 1

@@ -49,7 +49,7 @@ class RunPlan:
 
     def stands(self, delivery: DeliveryPlan) -> bool:
         """Whether a delivery is served as it is."""
-        if self.refresh and delivery.ask_sha256 in self.standing.older:
+        if self.refresh and delivery.ask_sha256 in self.standing.older | self.standing.unsaid:
             return False
         return delivery.ask_sha256 in self.standing.current
 

@@ -84,6 +84,7 @@ def plan_rendition(
         deliveries=deliveries,
         why=why,
         vram_bytes=drawn.vram_bytes,
+        vram_least_bytes=drawn.vram_least_bytes,
         tflop=drawn.tflop,
     )
     return plan, notes
@@ -102,6 +103,7 @@ class _Drawn:
     why: str
     notes: tuple[str, ...] = ()
     vram_bytes: int = 0
+    vram_least_bytes: int = 0
     tflop: float = 0.0
 
 
@@ -140,6 +142,7 @@ def _by_svd(subject: Subject, share: Share, offer: Offer) -> _Drawn:
         why,
         notes,
         made.vram_bytes,
+        min(made.vram_least_bytes, subject.means.device.vram_bytes),  # what is planned for a card may be tried on it
         made.tflop,
     )
 

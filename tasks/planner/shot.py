@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import groupby
 
 from manifests.ask import Ask
@@ -13,7 +14,7 @@ from manifests.prompt import Mapped, read
 from manifests.requirements import check
 from tasks.planner.engine import PATIENCE, Choice, choice
 from tasks.planner.placement import safe_margins
-from tasks.planner.plan import Means, Picture, RenditionPlan, ShotPlan
+from tasks.planner.plan import PLAN_VERSION, Means, Picture, RenditionPlan, ShotPlan
 from tasks.planner.rendition import Share, even, plan_rendition
 from tasks.planner.subject import Subject
 from tasks.planner.svd import obstacles
@@ -42,7 +43,7 @@ def plan_shot(
     """
     subject = Subject(ask, kind, facts, means)
     engine = Choice(why=fallback) if fallback else choice(subject)
-    problems = [*_refusals(subject), *engine.problems]
+    problems = [*_refusals(_at(subject, engine)), *engine.problems]
     notes: list[str] = []
     shares: dict[object, Share] = {}
     for spec in map(preset, ask.deliver):
@@ -84,6 +85,7 @@ def plan_shot(
         notes=tuple(dict.fromkeys([*facts.warnings, *notes])),
         seconds=0.0,
         refresh=refresh,
+        version=PLAN_VERSION,
     )
 
 
@@ -106,6 +108,7 @@ def _renditions(
     subject: Subject, shares: Iterable[Share], name_of: Callable[[Preset], str], engine: Choice
 ) -> tuple[list[RenditionPlan], list[str]]:
     """A rendition for each share, names apart, and what people may want to know."""
+    subject = _at(subject, engine)
     renditions: list[RenditionPlan] = []
     notes: list[str] = []
     taken: set[str] = set()
@@ -116,6 +119,12 @@ def _renditions(
         renditions.append(plan)
         notes += said
     return renditions, notes
+
+
+def _at(subject: Subject, engine: Choice) -> Subject:
+    """The subject where it will be made: by SVD, or by the machines that make all else."""
+    camera = subject.means.camera
+    return subject if camera is None or engine.offer is not None else replace(subject, means=camera)
 
 
 def _too_much(means: Means, renditions: Iterable[RenditionPlan]) -> str:

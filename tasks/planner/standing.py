@@ -15,10 +15,14 @@ from tasks.planner.plan import RenditionPlan, ShotPlan
 
 @dataclass(frozen=True)
 class Standing:
-    """Current deliveries by `ask_sha256`, and how many of them today's code, engines or weights would remake."""
+    """Current deliveries by `ask_sha256`, and how many of them today's code, engines or weights would remake.
+
+    `unsaid`: those of which only a worker can tell, for the engines are not on this machine.
+    """
 
     current: Mapping[str, Delivered]
     older: frozenset[str]
+    unsaid: frozenset[str] = frozenset()
 
     def serves(self, plan: ShotPlan) -> bool:
         """Whether every delivery of the shot is there."""
@@ -31,12 +35,20 @@ def standing_deliveries(catalog: Catalog, chain: Chain, plans: Sequence[ShotPlan
     found = catalog.current_deliveries(list(dict.fromkeys(asks)))
     current = {ask: several[-1] for ask, several in found.items()}
     older: set[str] = set()
-    affected = [
+    standing = [
         (plan, shared)
         for plan in plans
         for shared in plan.renditions
         if any(delivery.ask_sha256 in current for delivery in shared.deliveries)
     ]
+    named = [chain.names(shared) for _, shared in standing]
+    affected = [one for one, here in zip(standing, named, strict=True) if here]
+    unsaid = {
+        delivery.ask_sha256
+        for (_, shared), here in zip(standing, named, strict=True)
+        for delivery in shared.deliveries
+        if not here and delivery.ask_sha256 in current
+    }
     frames = _frames_today(catalog, chain, affected)
     for (_, shared), identity in zip(affected, frames, strict=True):
         for delivery in shared.deliveries:
@@ -45,7 +57,7 @@ def standing_deliveries(catalog: Catalog, chain: Chain, plans: Sequence[ShotPlan
                 identity is None or chain.encode(delivery.encode, identity).sha256 != made.recipe_sha256
             ):
                 older.add(delivery.ask_sha256)
-    return Standing(current, frozenset(older))
+    return Standing(current, frozenset(older), frozenset(unsaid))
 
 
 def _frames_today(

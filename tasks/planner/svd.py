@@ -68,6 +68,7 @@ class SvdDraft(NamedTuple):
     made_at: Timing
     recipe: SvdRecipe
     vram_bytes: int
+    vram_least_bytes: int
     fits: bool
     tflop: float
     notes: tuple[str, ...]
@@ -166,9 +167,9 @@ def draft(subject: Subject, delivery: tuple[int, int], safe: Sides, when: Timing
         drift_ssim=0.0 if whole_or_free else DRIFT[fidelity].ssim,
         drift_color=0.0 if whole_or_free else DRIFT[fidelity].color,
     )
-    vram, fits = _memory(_room(subject, recipe, checkpoint))
+    vram, least, fits = _memory(_room(subject, recipe, checkpoint))
     notes = tuple(_notes(subject, recipe, course, canvas))
-    return SvdDraft(canvas, staged, flown, made_at, recipe, vram, fits, svd_tflop(recipe, checkpoint), notes)
+    return SvdDraft(canvas, staged, flown, made_at, recipe, vram, least, fits, svd_tflop(recipe, checkpoint), notes)
 
 
 def _flown(subject: Subject, canvas: Canvas, made_at: Timing, box: Sides, safe: Sides) -> Flight:
@@ -230,14 +231,15 @@ class _Room:
 
 
 @lru_cache(maxsize=256)
-def _memory(asked: _Room) -> tuple[int, bool]:
-    """(bytes, whether they fit): at the first rung that fits the card, else at the last; a CPU starts at the first."""
+def _memory(asked: _Room) -> tuple[int, int, bool]:
+    """(bytes, least bytes, whether they fit): at the first rung that fits the card, else at the last, which needs the
+    least; a CPU starts at the first."""
     rung, fits = LADDER[0], True
     if asked.room:
         found = first_rung(asked.checkpoint, *asked.size, asked.frames, asked.dtype, asked.guided, asked.room)
         rung, fits = found or LADDER[-1], found is not None
-    need = estimate(asked.checkpoint, *asked.size, asked.frames, asked.dtype, rung, asked.guided)
-    return need.bytes, fits
+    clip = asked.checkpoint, *asked.size, asked.frames, asked.dtype
+    return estimate(*clip, rung, asked.guided).bytes, estimate(*clip, LADDER[-1], asked.guided).bytes, fits
 
 
 def _room(subject: Subject, recipe: SvdRecipe, checkpoint: Checkpoint) -> _Room:

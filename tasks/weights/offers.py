@@ -70,13 +70,19 @@ def licence_standing(catalog: LicenceLedger, name: str, folder: Path) -> Standin
     """Whether the licence text that lies with the weights `name` in `folder` has been accepted and still is."""
     text = checkpoint.licence_text(folder)
     if text is None:
+        return text_standing(catalog, name, folder / "LICENSE.md", "")
+    return text_standing(catalog, name, text, hash_file(text))
+
+
+def text_standing(catalog: LicenceLedger, name: str, text: Path, sha256: str) -> Standing:
+    """The same by the text's SHA-256 alone, as a worker tells it; "" where none lies with the weights."""
+    if not sha256:
         problem = Problem(
             "LICENCE_TEXT_MISSING",
             f"weights '{name}': no licence text lies with them, so nobody can accept it",
-            f"put the text they were published with at {folder / 'LICENSE.md'}, then: {accept_command(name)}",
+            f"put the text they were published with at {text}, then: {accept_command(name)}",
         )
         return Standing("", None, problem)
-    sha256 = hash_file(text)
     grant = catalog.covering_grant(name, sha256)
     if grant is not None:
         return Standing(sha256, grant, None)
