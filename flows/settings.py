@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +31,15 @@ class Settings(BaseSettings):
     )
     max_pixels: int = Field(default=_LARGEST_PICTURE, ge=1_000_000, description="Largest source picture, in pixels.")
     lease_seconds: float = Field(default=120.0, ge=5, description="How long a silent worker keeps its shots.")
+    patience_seconds: float = Field(
+        default=900.0, ge=0, description="How long work waits for a store, database or disk that is away or full."
+    )
+    run_on: Literal["auto", "here", "pools"] = Field(
+        default="auto", description="Where batches are worked: here, pools, or auto: pools where live workers are."
+    )
+    reconcile_seconds: float = Field(
+        default=60.0, ge=1, description="How often runs without a parent are looked for, on a Prefect server."
+    )
     price_cpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of this machine, for estimates.")
 
     @field_validator("home", "weights_dir")
