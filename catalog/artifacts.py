@@ -48,10 +48,14 @@ class ArtifactLedger(Ledger):
             location = self.store.settle(temp, sha256)
             reach("ingest.settled")
             with self.database.write() as connection:
-                self.write_artifact(connection, location, sha256=sha256, kind=kind, size=size, media=dict(media or {}))
+                one_publisher(connection)
+                if there := self.has_file(sha256):
+                    facts = dict(media or {})
+                    self.write_artifact(connection, location, sha256=sha256, kind=kind, size=size, media=facts)
         finally:
             self.store.discard(temp)
-        return sha256
+        # A collection removed the same bytes, which nobody needed, between the two: bring them again.
+        return sha256 if there else self.ingest(path, kind, media)
 
     def has_file(self, sha256: str) -> bool:
         """Whether the store holds a file of this name (its bytes are not re-read: see `verify`)."""
@@ -66,10 +70,15 @@ class ArtifactLedger(Ledger):
             raise
 
     def mark_damaged(self, sha256: str, why: str = "") -> list[str]:
-        """A stored file lost its bytes: the executions that made it are `void`, so that it is made again; their ids."""
+        """A stored file lost its bytes: the executions that made it are `void`, so that it is made again; their ids.
+
+        One that was collected is no damage: nothing is written then.
+        """
         with self.database.write() as connection:
             one_publisher(connection)
-            connection.execute(update(Artifact).where(Artifact.sha256 == sha256).values(state="damaged"))
+            lost = update(Artifact).where(Artifact.sha256 == sha256, Artifact.state != "collected")
+            if connection.execute(lost.values(state="damaged").returning(Artifact.sha256)).one_or_none() is None:
+                return []
             makers = select(ExecutionOutput.execution_id).where(ExecutionOutput.artifact_sha256 == sha256)
             voided = connection.scalars(
                 update(Execution)
@@ -89,7 +98,7 @@ class ArtifactLedger(Ledger):
         self, connection: Connection, location: str, *, sha256: str, kind: str, size: int, media: dict[str, Any]
     ) -> None:
         """Vouch for a settled file. Bytes that were known before keep their kind and facts and are `present` again."""
-        present = {"state": "present", "location": location}
+        present = {"state": "present", "location": location, "collected_at": None}
         connection.execute(
             upsert(connection, Artifact)
             .values(sha256=sha256, kind=kind, bytes=size, media=media, **present)

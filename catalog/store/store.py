@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -117,9 +118,12 @@ class Store(ABC):
         return temp, digest.hexdigest()
 
     def discard(self, temp: Path) -> None:
-        """Remove a staged file, if it is there."""
+        """Remove a staged file, or a folder that a stage works in, if it is there."""
         with storage(f"remove '{temp}'"):
-            temp.unlink(missing_ok=True)
+            if temp.is_dir() and not temp.is_symlink():
+                shutil.rmtree(temp)
+            else:
+                temp.unlink(missing_ok=True)
 
     def leftovers(self, older_than_seconds: float) -> list[Path]:
         """Temporary files nobody has written to for so long: their writers are dead."""
