@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from manifests.ask import Ask
@@ -14,7 +15,7 @@ from manifests.errors import Problem
 from manifests.faults import nearest, shortened
 from manifests.header import Limits
 from manifests.layers import Layer, place_of
-from manifests.manifest import Item, Manifest, Shot
+from manifests.manifest import Item, Manifest, Refused, Shot
 from manifests.paths import Pictures
 from manifests.rows import Row
 from manifests.variants import combinations
@@ -22,8 +23,20 @@ from manifests.variants import combinations
 LONGEST_ID = 200
 
 
+@dataclass(slots=True)
+class _Entry:
+    """A row as far as it came: its id, what it is to make, and what is wrong with it."""
+
+    id: str | None
+    line: int
+    file: str
+    problems: list[Problem]
+    ask: Ask | None = None
+    shots: tuple[Shot, ...] = ()
+
+
 class Items:
-    """Collects items and shots row by row, telling every problem with the row's id and line."""
+    """Collects items and shots row by row. A row's problems stay the row's own; `problems` gets those of the whole."""
 
     def __init__(self, asks: Asks, pictures: Pictures, limits: Limits, profile: str | None) -> None:
         self.asks = asks
@@ -31,72 +44,135 @@ class Items:
         self.limits = limits
         self.profile = profile if profile in asks.profiles else None
         self.problems = asks.problems
-        self.items: list[Item] = []
-        self.shots: list[Shot] = []
-        self._rows = 0
-        self._seen: dict[str, Row] = {}
+        self._entries: list[_Entry] = []
+        self._shots = 0
+        self._places: dict[str, list[int]] = {}
 
     def add(self, row: Row) -> bool:
         """Take a row; False once there are too many to go on."""
-        self._rows += 1
-        if self._rows > self.limits.max_rows:
+        if len(self._entries) >= self.limits.max_rows:
             found = f"more than {self.limits.max_rows} rows"
             remedy = "cut it into several manifests, or raise limits.max_rows"
             self.problems.append(Problem("TOO_MANY_ROWS", found, remedy, row.file, row.line))
             return False
-        item = self._id(row)
+        before = len(self.problems)
+        entry = _Entry(None, row.line, row.file, [])
+        self._entries.append(entry)
+        excess = None
+        if row.id is not None or not row.problems:
+            excess = self._read(row, entry)
+        entry.problems = list(dict.fromkeys([*row.problems, *self.problems[before:]]))
+        del self.problems[before:]
+        self._shots += len(entry.shots)
+        if excess is not None:
+            self.problems.append(excess)
+        return excess is None
+
+    def finish(self, file: str, line: int | None) -> None:
+        """Tell that there were too few rows, where nothing else explains it."""
+        rows = len(self._entries)
+        if rows < self.limits.min_rows and not self.problems:
+            found = f"{rows or 'no'} rows, at least {self.limits.min_rows} wanted"
+            remedy = "add rows, look at where:, or set limits.min_rows: 0"
+            self.problems.append(Problem("NO_ROWS", found, remedy, file, line))
+
+    def collected(self, manifest: Manifest) -> Manifest:
+        """`manifest` with the items and shots of all good rows, and the others refused.
+
+        Rows that are good by themselves are held against each other first: of two that share an id or the name of an
+        output neither can be trusted to be the one that was meant, so both are refused, each naming the other.
+        """
+        self._tell_shared_ids()
+        self._tell_shared_keys()
+        self._tell_shared_outputs(manifest)
+        good = [entry for entry in self._entries if not entry.problems]
+        items = tuple(Item(entry.id, entry.line, entry.file, entry.ask) for entry in good if entry.id and entry.ask)
+        shots = tuple(shot for entry in good for shot in entry.shots)
+        taken = {shot.key for shot in shots}
+        refused: list[Refused] = []
+        for entry in self._entries:
+            if not entry.problems:
+                continue
+            name = entry.id or f"line {entry.line}"
+            key = name if len(self._places.get(name, ())) < 2 else f"{name} (line {entry.line})"
+            while key in taken:  # rows in flow style share a line
+                key += "'"
+            taken.add(key)
+            refused.append(Refused(key, name, entry.line, entry.file, tuple(entry.problems)))
+        return dataclasses.replace(manifest, items=items, shots=shots, refused=tuple(refused))
+
+    def _read(self, row: Row, entry: _Entry) -> Problem | None:
+        """Fill `entry` from its row; what is wrong with the row goes to `problems`. Returns why not to go on."""
+        entry.id = item = self._id(row)
         layer = Layer(row.ask, row.file, item or "")
         profile = self._profile(row, item or "")
         asked = self.asks.ask(layer, profile)
         ask = asked and self._located(asked[1], layer)
         if item is None or asked is None or ask is None:
-            return True
-        values, _ = asked
-        self.items.append(Item(item, row.line, row.file, ask))
+            return None
         count = math.prod(len(choices) for choices in ask.variants.values())
-        if count == 0 or len(self.shots) + count > self.limits.max_shots:
-            found = f"variants make {count} shots" + (f", all together over {self.limits.max_shots}" if count else "")
-            remedy = "fewer values, or raise limits.max_shots" if count else "give every key a value, or leave it out"
-            self.problems.append(
-                Problem("TOO_MANY_SHOTS" if count else "NO_SHOTS", found, remedy, row.file, row.line, item)
-            )
-            return count == 0
+        if count == 0:
+            remedy = "give every key a value, or leave it out"
+            self.problems.append(Problem("NO_SHOTS", "variants make 0 shots", remedy, row.file, row.line, item))
+            return None
+        if self._shots + count > self.limits.max_shots:
+            found = f"variants make {count} shots, all together over {self.limits.max_shots}"
+            remedy = "fewer values, or raise limits.max_shots"
+            return Problem("TOO_MANY_SHOTS", found, remedy, row.file, row.line, item)
+        shots: list[Shot] = []
         for name, settings in combinations(ask.variants):
             shot_ask = ask
             if name:
-                varied = self.asks.varied(values, settings, layer, profile)
+                varied = self.asks.varied(asked[0], settings, layer, profile)
                 if varied is None:
-                    break
+                    return None
                 shot_ask = varied.model_copy(update={"source": ask.source})
-            key = f"{item}#{name}" if name else item
-            self.shots.append(Shot(key, item, name, row.line, shot_ask))
-        return True
+            shots.append(Shot(f"{item}#{name}" if name else item, item, name, row.line, shot_ask))
+        entry.ask, entry.shots = ask, tuple(shots)
+        return None
 
-    def finish(self, file: str, line: int | None) -> None:
-        """Tell that there were too few rows, where nothing else explains it."""
-        if self._rows < self.limits.min_rows and not self.problems:
-            found = f"{self._rows or 'no'} rows, at least {self.limits.min_rows} wanted"
-            remedy = "add rows, look at where:, or set limits.min_rows: 0"
-            self.problems.append(Problem("NO_ROWS", found, remedy, file, line))
+    def _tell_shared_ids(self) -> None:
+        for item, places in self._places.items():
+            for place in places if len(places) > 1 else ():
+                entry = self._entries[place]
+                others = _lines(self._entries[other].line for other in places if other != place)
+                remedy = "give each row an id of its own"
+                found = f"the id is also that of {others}"
+                entry.problems.append(Problem("DUPLICATE_ID", found, remedy, entry.file, entry.line, item))
 
-    def clashes(self, manifest: Manifest) -> Iterator[Problem]:
-        """Two deliveries with one file name, told with both rows; letters' case does not part names everywhere."""
-        taken: dict[str, Shot] = {}
-        files = {item.id: item.file for item in self.items}
-        for shot in self.shots:
+    def _tell_shared_keys(self) -> None:
+        """`a#seed=1` may be an id, and a variant of `a`."""
+        first: dict[str, _Entry] = {}
+        for entry, shot in self._good_shots():
+            other = first.setdefault(shot.key, entry)
+            if other is not entry:
+                for one, two in ((entry, other), (other, entry)):
+                    found = f"the shot {shortened(shot.key)} is also one of item '{two.id}' in line {two.line}"
+                    remedy = "give one of them another id"
+                    one.problems.append(Problem("DUPLICATE_ID", found, remedy, one.file, one.line, one.id or ""))
+
+    def _tell_shared_outputs(self, manifest: Manifest) -> None:
+        """Two deliveries with one file name, or with one poster's; letters' case does not part names everywhere."""
+        taken: dict[str, tuple[_Entry, Shot, str]] = {}
+        for entry, shot in self._good_shots():
             # A preset named twice is delivered once.
             for preset in dict.fromkeys(shot.ask.deliver):
                 name = manifest.output(shot, preset)
-                first = taken.get(name.casefold())
-                if first is None:
-                    taken[name.casefold()] = shot
+                first, other, there = taken.setdefault(name.rpartition(".")[0].casefold(), (entry, shot, name))
+                # Files of one shot differ in their extension, and may share its poster.
+                if other is shot and (there is name or there != name):
                     continue
-                other = (
-                    "the same row" if first.item_id == shot.item_id else f"item '{first.item_id}' in line {first.line}"
-                )
                 remedy = "change an id, or add {id}, {variant} or {preset} to out.template"
-                found = f"the output {name} is also that of {other}"
-                yield Problem("DUPLICATE_OUTPUT", found, remedy, files[shot.item_id], shot.line, shot.item_id)
+                pairs = ((entry, first),) if first is entry else ((entry, first), (first, entry))
+                for one, two in pairs:
+                    whose = "the same row" if two is one else f"item '{two.id}' in line {two.line}"
+                    found = f"the output {name} is also that of {whose}"
+                    problem = Problem("DUPLICATE_OUTPUT", found, remedy, one.file, one.line, one.id or "")
+                    if problem not in one.problems:
+                        one.problems.append(problem)
+
+    def _good_shots(self) -> list[tuple[_Entry, Shot]]:
+        return [(entry, shot) for entry in self._entries if not entry.problems for shot in entry.shots]
 
     def _id(self, row: Row) -> str | None:
         if row.id is None or row.id == "":
@@ -117,13 +193,7 @@ class Items:
             remedy = f"1 to {LONGEST_ID} printable characters of any script"
             self.problems.append(Problem("BAD_ID", found, remedy, row.file, row.line))
             return None
-        first = self._seen.setdefault(text, row)
-        if first is not row:
-            found = f"the id is also that of line {first.line}"
-            self.problems.append(
-                Problem("DUPLICATE_ID", found, "give one of them another id", row.file, row.line, text)
-            )
-            return None
+        self._places.setdefault(text, []).append(len(self._entries) - 1)
         return text
 
     def _profile(self, row: Row, item: str) -> str | None:
@@ -157,3 +227,10 @@ class Items:
         if len(found) != 1 + (ask.source.mask is not None):
             return None
         return ask.model_copy(update={"source": ask.source.model_copy(update=found)})
+
+
+def _lines(lines: Iterable[int]) -> str:
+    """`line 4`, `lines 4, 9 and 12`, the first three of many."""
+    told = list(dict.fromkeys(lines))
+    shown = [str(line) for line in told[:3]] + ([f"{len(told) - 3} more"] if len(told) > 3 else [])
+    return f"line {shown[0]}" if len(shown) == 1 else f"lines {', '.join(shown[:-1])} and {shown[-1]}"

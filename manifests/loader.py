@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -19,7 +19,7 @@ from manifests.items import Items
 from manifests.keys import ask_keys, is_key, path_of
 from manifests.layers import Layer, place_of
 from manifests.manifest import Manifest
-from manifests.marked import Marked, MarkedList, YamlError, read
+from manifests.marked import Document, Marked, MarkedList, YamlError, read
 from manifests.paths import Pictures
 from manifests.rows import Row, csv_rows, inline_rows, jsonl_rows
 from manifests.textfile import UnreadableError, read_text
@@ -30,9 +30,15 @@ LARGEST_HEADER = 1024 * 1024
 ASIDE = ("defaults", "profiles", "rows")
 """Keys of a manifest that are read apart from its head."""
 
+_STAND_IN = Header(version=1)
+"""For a head that is refused: what is wrong with the rows is told all the same."""
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Manifest:
+
+def load(path: Path, overrides: Sequence[str] = (), *, strict: bool = False) -> Manifest:
     """The manifest at `path`, complete and checked; nothing is written and no picture is opened.
+
+    A bad row is left out and told in `Manifest.refused`. Where nothing is left, where something is wrong with more
+    than single rows, or with `strict`, the whole manifest is refused.
 
     Precedence: built-in < `defaults` < profile < row < `overrides`, each of which is `key=value` with a dotted key and
     a YAML value (`motion.amount=0.2`, `deliver=[web_1080p, instagram_reel]`).
@@ -45,9 +51,10 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Manifest:
         manifest = _load(path, overrides, problems)
     except (UnreadableError, YamlError) as error:
         raise ManifestError([*problems, error.problem]) from error
-    if problems or manifest is None:
+    refused = manifest.refused if manifest else ()
+    if problems or manifest is None or (refused and (strict or not manifest.shots)):
         # A fault of a default comes up in every row it reaches; told once it is enough.
-        once = dict.fromkeys(problems)
+        once = dict.fromkeys([*problems, *(problem for row in refused for problem in row.problems)])
         raise ManifestError(
             sorted(once, key=lambda problem: (problem.file != str(path), problem.file, problem.line or 0))
         )
@@ -58,8 +65,8 @@ def _load(path: Path, overrides: Sequence[str], problems: list[Problem]) -> Mani
     file = str(path)
     text = read_text(path, file)
     document = read(text, file)
-    problems.extend(document.problems)
     written = document.value
+    problems.extend(_of_the_head(document))
     if written is None:
         raise ManifestError([Problem("EMPTY_MANIFEST", "the manifest is empty", "write version: 1 and rows:", file)])
     if not isinstance(written, Marked):
@@ -87,21 +94,28 @@ def _load(path: Path, overrides: Sequence[str], problems: list[Problem]) -> Mani
         if not items.add(row):
             break
     items.finish(file, written.lines.get("rows"))
-    if header is None:
-        return None
+    head = header or _STAND_IN
     manifest = Manifest(
-        version=header.version,
-        kind=header.kind,
-        name=header.name or path.stem,
+        version=head.version,
+        kind=head.kind,
+        name=head.name or path.stem,
         file=home / path.name,
-        out_folder=Path(os.path.normpath(home / header.out.folder)),
-        out_template=header.out.template,
+        out_folder=Path(os.path.normpath(home / head.out.folder)),
+        out_template=head.out.template,
         roots=items.pictures.roots,
-        items=tuple(items.items),
-        shots=tuple(items.shots),
+        items=(),
+        shots=(),
     )
-    problems.extend(items.clashes(manifest))
+    manifest = items.collected(manifest)
     return manifest if problems else dataclasses.replace(manifest, sha256=manifest.digest())
+
+
+def _of_the_head(document: Document) -> list[Problem]:
+    """What was wrong with the YAML itself, less what is inside single rows: those tell it."""
+    rows = cast("dict[str, object]", document.value).get("rows") if isinstance(document.value, Marked) else None
+    by_row = rows.faults if isinstance(rows, MarkedList) else {}
+    inside = {fault for faults in by_row.values() for fault in faults}
+    return [problem for problem in document.problems if problem not in inside]
 
 
 def _header(written: Marked, file: str, problems: list[Problem]) -> Header | None:
@@ -119,7 +133,7 @@ def _header(written: Marked, file: str, problems: list[Problem]) -> Header | Non
 def _rows(written: Marked, home: Path, file: str, problems: list[Problem]) -> Iterator[Row]:
     rows = written.get("rows")
     if isinstance(rows, MarkedList):
-        yield from inline_rows(rows, file, problems)
+        yield from inline_rows(rows, file)
     elif isinstance(rows, Marked):
         yield from _rows_file(rows, home, file, problems)
     elif rows is not None:

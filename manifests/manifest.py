@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.ask import Ask
+from manifests.errors import Problem
 from manifests.names import output_name
 from manifests.presets import preset
 
@@ -50,11 +51,27 @@ class Shot:
     ask: Ask
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that cannot be made, with everything that is wrong with it.
+
+    `key` is unique among those of the shots: the row's id, with its line where another row has that id too, or only
+    its line (`line 12`) where it has none; `item_id` is the id, or the same.
+    """
+
+    key: str
+    item_id: str
+    line: int
+    file: str
+    problems: tuple[Problem, ...]
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What people asked for, complete and checked: paths absolute, ids and output names unique.
 
-    `sha256` is the digest of the canonical JSON of `resolved()`; it does not change when the folder moves.
+    `refused` are the rows that are left out. `sha256` is the digest of the canonical JSON of `resolved()`; it does not
+    change when the folder moves.
     """
 
     version: int
@@ -66,6 +83,7 @@ class Manifest:
     roots: tuple[Path, ...]
     items: tuple[Item, ...]
     shots: tuple[Shot, ...]
+    refused: tuple[Refused, ...] = ()
     sha256: str = ""
 
     def resolved(self) -> dict[str, Any]:
@@ -100,7 +118,8 @@ class Manifest:
         return output_name(self.out_template, fields, preset(preset_name).container)
 
     def _head(self) -> dict[str, Any]:
-        return {
+        refused = [{"key": row.key, "codes": [problem.code for problem in row.problems]} for row in self.refused]
+        return ({"refused": refused} if refused else {}) | {
             "kind": self.kind,
             "name": self.name,
             "out": {"folder": self._told(str(self.out_folder)), "template": self.out_template},

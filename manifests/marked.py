@@ -43,14 +43,15 @@ class Marked(dict[str, Any]):
 
 
 class MarkedList(list[Any]):
-    """A list that knows the line of each element."""
+    """A list that knows the line of each element, and by its index what was wrong inside one."""
 
-    __slots__ = ("line", "lines")
+    __slots__ = ("faults", "line", "lines")
 
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
         self.lines: list[int] = []
+        self.faults: dict[int, tuple[Problem, ...]] = {}
 
 
 class YamlError(ValueError):
@@ -134,7 +135,10 @@ class _Builder:
             items = MarkedList(line)
             while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
                 items.lines.append(event.start_mark.line + 1)
+                before = len(self.problems)
                 items.append(self.value(event, key, depth + 1))
+                if len(self.problems) > before:
+                    items.faults[len(items) - 1] = tuple(self.problems[before:])
             return items
         if isinstance(event, yaml.MappingStartEvent):
             mapping = Marked(line)

@@ -18,6 +18,8 @@ FIELDS = ("id", "variant", "preset", "title", "shot", "panel")
 
 _SAFE = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 _EXTENSIONS = (".mp4", ".mov")
+_FILE = re.compile(r"\.(mp4|mov|jpg|csv|json)$", re.IGNORECASE)
+_SHEET = re.compile(r"contact-sheet(-\d+)?", re.IGNORECASE)
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "œ": "oe", "ł": "l", "Ł": "L", "đ": "d"})
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{n}" for device in ("com", "lpt") for n in range(1, 10))}
 
@@ -77,8 +79,12 @@ def output_name(template: str, fields: Mapping[str, str], extension: str) -> str
     and a folder with nothing in its name does too.
     `extension` is the container's (`mp4`), whichever the template ends with.
     """
-    *folders, name = [_component(parts, fields) for parts in _parsed(template)]
-    return "/".join([*filter(None, folders), f"{name or 'untitled'}.{extension}"])
+    *parents, name = [_component(parts, fields) for parts in _parsed(template)]
+    # A folder is never called as a file may be, and no poster as the folder's own sheets.
+    folders = [f"{folder}_" if _FILE.search(folder) else folder for folder in parents if folder]
+    if not folders and _SHEET.fullmatch(name):
+        name += "_"
+    return "/".join([*folders, f"{name or 'untitled'}.{extension}"])
 
 
 @functools.lru_cache(maxsize=16)

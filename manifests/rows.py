@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from manifests.columns import Columns
@@ -18,28 +18,36 @@ from manifests.marked import Marked, MarkedList
 
 @dataclass(frozen=True)
 class Row:
-    """One row as asked: its id as written (None: missing), its profile, and its layer of the ask."""
+    """One row as asked: its id as written (None: missing), its profile, its layer of the ask, and what was wrong with
+    it before anybody asked what it says."""
 
     id: object
     profile: str | None
     ask: Marked
     file: str
     line: int
+    problems: tuple[Problem, ...] = ()
 
 
-def inline_rows(rows: MarkedList, file: str, problems: list[Problem]) -> Iterator[Row]:
+def _unread(problem: Problem, line: int) -> Row:
+    """A row of which nothing can be used."""
+    return Row(None, None, Marked(line), problem.file, line, (problem,))
+
+
+def inline_rows(rows: MarkedList, file: str) -> Iterator[Row]:
     """Rows written in the manifest itself."""
-    for written, line in zip(cast("list[object]", rows), rows.lines, strict=True):
+    for index, (written, line) in enumerate(zip(cast("list[object]", rows), rows.lines, strict=True)):
         if not isinstance(written, Marked):
             remedy = "write - id: ... with the row's keys below it"
             found = f"a row is a mapping, here stands {shortened(written)}"
-            problems.append(Problem("WRONG_TYPE", found, remedy, file, line))
+            yield _unread(Problem("WRONG_TYPE", found, remedy, file, line), line)
             continue
         profile = written.get("profile")
         ask = Marked(written.line)
         ask.update({key: value for key, value in written.items() if key not in ROW_KEYS})
         ask.lines = written.lines
-        yield Row(written.get("id"), None if profile is None else str(profile), ask, file, line)
+        faults = rows.faults.get(index, ())
+        yield Row(written.get("id"), None if profile is None else str(profile), ask, file, line, faults)
 
 
 def csv_rows(text: str, file: str, columns: Columns, problems: list[Problem]) -> Iterator[Row]:
@@ -59,7 +67,7 @@ def csv_rows(text: str, file: str, columns: Columns, problems: list[Problem]) ->
         if any(cells[len(headings) :]):
             found = f"the row has {len(cells)} cells, there are {len(headings)} headings"
             remedy = f"a cell with a {_told_delimiter(text, columns)} in it goes in quotes"
-            problems.append(Problem("TOO_MANY_CELLS", found, remedy, file, line))
+            yield _unread(Problem("TOO_MANY_CELLS", found, remedy, file, line), line)
             continue
         written = {heading: text for heading, text in zip(headings, cells, strict=False) if text}
         if columns.counts(written):
@@ -69,7 +77,6 @@ def csv_rows(text: str, file: str, columns: Columns, problems: list[Problem]) ->
 def jsonl_rows(text: str, file: str, columns: Columns, problems: list[Problem]) -> Iterator[Row]:
     """Rows of a file with one JSON object per line. Keys may be nested or dotted."""
     problems.extend(columns.faults(None))
-    unknown: set[str] = set()
     for line, written in enumerate(text.split("\n"), 1):
         if not written.strip():
             continue
@@ -79,20 +86,20 @@ def jsonl_rows(text: str, file: str, columns: Columns, problems: list[Problem]) 
                 json.dumps(value, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             found = f"this line is no JSON object: {error}"
-            problems.append(Problem("JSON_BROKEN", found, "one whole object per line", file, line))
+            yield _unread(Problem("JSON_BROKEN", found, "one whole object per line", file, line), line)
             continue
         if not isinstance(value, dict):
             remedy = 'write {"id": "a", "source": "a.png"}'
             found = f"a row is an object, here stands {shortened(value)}"
-            problems.append(Problem("WRONG_TYPE", found, remedy, file, line))
+            yield _unread(Problem("WRONG_TYPE", found, remedy, file, line), line)
             continue
         row = cast("dict[str, object]", value)
         if not columns.counts(row):
             continue
         strangers = [heading for heading in row if columns.keys(heading) is None]
-        problems.extend(columns.unknown(heading, file, line) for heading in strangers if heading not in unknown)
-        unknown.update(strangers)
-        yield _row({key: v for key, v in row.items() if key not in strangers}, file, line, columns, _as_it_is)
+        known = {key: v for key, v in row.items() if key not in strangers}
+        faults = tuple(columns.unknown(heading, file, line) for heading in strangers)
+        yield replace(_row(known, file, line, columns, _as_it_is), problems=faults)
 
 
 def _records(text: str, file: str, delimiter: str, problems: list[Problem]) -> Iterator[tuple[int, list[str]]]:

@@ -160,12 +160,13 @@ rows:
 """
 
 
-def test_ten_faults_are_ten_problems_each_with_its_line(space: Workspace) -> None:
+def test_ten_faults_are_told_each_with_its_line(space: Workspace) -> None:
     found = [(problem.code, problem.line, problem.item) for problem in space.faults(TEN)]
     assert found == [
         ("OUT_OF_RANGE", 3, ""),
         ("UNKNOWN_KEY", 5, ""),
         ("OUT_OF_RANGE", 9, "one"),
+        ("DUPLICATE_ID", 10, "two"),
         ("PICTURE_MISSING", 11, "two"),
         ("PATH_OUTSIDE", 13, "three"),
         ("URL_REFUSED", 15, "four"),

@@ -147,11 +147,11 @@ def test_numbers_stay_as_written_in_ids(space: Workspace) -> None:
 
 
 def test_the_same_id_twice_names_both_rows(space: Workspace) -> None:
-    problem = space.fault(
+    first, second = space.faults(
         "version: 1\nrows:\n  - {id: a, source: a.png}\n  - {id: b, source: a.png}\n  - {id: a, source: b.png}\n"
     )
-    assert (problem.code, problem.line, problem.item) == ("DUPLICATE_ID", 5, "a")
-    assert "line 3" in problem.message
+    assert (first.code, first.line, first.item) == ("DUPLICATE_ID", 3, "a") and "line 5" in first.message
+    assert (second.code, second.line, second.item) == ("DUPLICATE_ID", 5, "a") and "line 3" in second.message
 
 
 @pytest.mark.parametrize("second", ["A", "a"])
@@ -159,9 +159,9 @@ def test_two_outputs_with_one_name_are_refused_naming_both(space: Workspace, sec
     template = "'{id}_{preset}'" if second == "A" else "'{title}_{preset}'"
     other = "A" if second == "A" else "b"
     rows = f"  - {{id: a, source: a.png, title: T}}\n  - {{id: {other}, source: b.png, title: t}}\n"
-    problem = space.fault(f"version: 1\nout: {{template: {template}}}\nrows:\n{rows}")
-    assert (problem.code, problem.line) == ("DUPLICATE_OUTPUT", 5)
-    assert "item 'a' in line 4" in problem.message
+    one, two = space.faults(f"version: 1\nout: {{template: {template}}}\nrows:\n{rows}")
+    assert (one.code, one.line) == (two.code, two.line - 1) == ("DUPLICATE_OUTPUT", 4)
+    assert f"item '{other}' in line 5" in one.message and "item 'a' in line 4" in two.message
 
 
 def test_a_template_without_variant_or_preset_clashes_with_itself(space: Workspace) -> None:

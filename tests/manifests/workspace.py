@@ -32,13 +32,13 @@ class Workspace:
         return path
 
     def load(self, text: str | bytes, overrides: Sequence[str] = ()) -> Manifest:
-        return load(self.write(text), overrides)
+        return load(self.write(text), overrides, strict=True)
 
     def faults(self, text: str | bytes, overrides: Sequence[str] = ()) -> list[Problem]:
         path = self.write(text)
         before = sorted(self.folder.rglob("*"))
         with pytest.raises(ManifestError) as caught:
-            load(path, overrides)
+            load(path, overrides, strict=True)
         assert sorted(self.folder.rglob("*")) == before, "a refusal must change nothing"
         return list(caught.value.problems)
 
