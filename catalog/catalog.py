@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+from catalog.batches import BatchLedger
 from catalog.claims import ClaimLedger
 from catalog.database import Database
 from catalog.deliveries import DeliveryLedger
+from catalog.failures import FailureLedger
+from catalog.incidents import IncidentLedger
+from catalog.keeping import KeepLedger
 from catalog.knowledge import KnowledgeLedger
 from catalog.licences import LicenceLedger
 from catalog.migrate import migrate
@@ -17,7 +21,19 @@ from catalog.store import StoreAddress, open_store
 from catalog.workers import WorkerLedger
 
 
-class Catalog(RunLedger, WorkerLedger, ClaimLedger, PublicationLedger, DeliveryLedger, KnowledgeLedger, LicenceLedger):
+class Catalog(
+    RunLedger,
+    KeepLedger,
+    BatchLedger,
+    WorkerLedger,
+    ClaimLedger,
+    FailureLedger,
+    IncidentLedger,
+    PublicationLedger,
+    DeliveryLedger,
+    KnowledgeLedger,
+    LicenceLedger,
+):
     """What happened, and the files it left. Safe to use from many threads; open one per process."""
 
     @classmethod

@@ -10,14 +10,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, not_, or_, select, tuple_, update
 
+from catalog.deaths import abandon, put_back, reclaim
 from catalog.dialect import clock, upsert
 from catalog.errors import StaleClaim
 from catalog.failpoints import reach
 from catalog.ledger import Ledger, chunks
 from catalog.runs import NewRendition
-from catalog.tables import Execution, Rendition, Run, Shot
+from catalog.tables import Batch, Rendition, Run, Shot, Worker
+from catalog.workers import others_alive
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,19 @@ class Claim:
     expires: datetime
 
 
-def check_claim(connection: Connection, claim: Claim) -> None:
+def check_claim(connection: Connection, claim: Claim) -> int:
     """Refuse what is written under a claim that no longer holds, and hold the shot until the transaction ends.
 
-    A lease that ran out but was taken by nobody still holds: the token is the truth. Raises StaleClaim.
+    A lease that ran out but was taken by nobody still holds: the token is the truth. Returns the deaths of the shot.
+    Raises StaleClaim.
     """
-    held = connection.scalar(select(Shot.id).where(_held([claim])).with_for_update())
-    if held is None:
+    deaths = connection.scalar(select(Shot.deaths).where(_held([claim])).with_for_update())
+    if deaths is None:
         raise StaleClaim(
             f"shot '{claim.shot_id}': the claim of '{claim.owner}' (token {claim.token}) no longer holds; "
             "another worker has the shot, or it was ended; drop this work"
         )
+    return deaths
 
 
 def _held(claims: Sequence[Claim]) -> ColumnElement[bool]:
@@ -48,28 +52,41 @@ def _held(claims: Sequence[Claim]) -> ColumnElement[bool]:
     return and_(tuple_(Shot.id, Shot.lease_token).in_(pairs), Shot.state == "claimed")
 
 
-def _expired() -> ColumnElement[bool]:
+def expired() -> ColumnElement[bool]:
+    """Claimed shots whose lease ran out."""
     return and_(Shot.state == "claimed", Shot.lease_expires_at < clock())
+
+
+def _free(worker_id: str) -> ColumnElement[bool]:
+    """Shots a worker may take: waiting, due, of a run that goes on, and not failed by it while others could try."""
+    goes_on = exists().where(Run.id == Shot.run_id, Run.paused_code.is_(None), Run.state.in_(("planned", "running")))
+    free = and_(Shot.state == "waiting", or_(Shot.not_before.is_(None), Shot.not_before <= clock()), goes_on)
+    if not worker_id:
+        return free
+    return and_(free, or_(Shot.failed_on.is_(None), Shot.failed_on != worker_id, not_(others_alive(worker_id))))
 
 
 class ClaimLedger(Ledger):
     """Claiming, renewing, giving back and finishing shots."""
 
-    def claim(self, batch_id: str | None, shot_ids: Sequence[str], worker: str, lease_seconds: float) -> list[Claim]:
-        """Take those of `shot_ids` that are waiting, or whose lease ran out, for `lease_seconds`.
+    def claim(
+        self, batch_id: str | None, shot_ids: Sequence[str], worker: str, lease_seconds: float, *, worker_id: str = ""
+    ) -> list[Claim]:
+        """Take those of `shot_ids` that are free, or whose lease ran out, for `lease_seconds`.
 
-        All in one step: of any number of workers asking for one shot, exactly one gets it. A lease that ran out counts
-        as a death of the shot (`deaths`), not as an attempt.
+        All in one step: of any number of workers asking for one shot, exactly one gets it. A shot is free while it
+        waits, is due, and its run is neither paused nor over nor being cancelled. `worker` is the process that holds
+        the lease; `worker_id` its row in `workers`, which gets no shot that it failed while others could try.
         """
         claims: list[Claim] = []
         with self.database.write() as connection:
             for part in chunks(shot_ids):
-                free = and_(Shot.id.in_(part), or_(Shot.state == "waiting", _expired()))
+                reclaim(connection, and_(Shot.id.in_(part), expired()), "a new claim took over its shot")
                 # SKIP LOCKED is PostgreSQL's; on SQLite, where it is dropped, BEGIN IMMEDIATE has made us alone.
-                taken = connection.scalars(select(Shot.id).where(free).with_for_update(skip_locked=True)).all()
+                free = select(Shot.id).where(Shot.id.in_(part), _free(worker_id)).with_for_update(skip_locked=True)
+                taken = connection.scalars(free).all()
                 if not taken:
                     continue
-                _abandon(connection, taken, "a new claim took over its shot")
                 rows = connection.execute(
                     update(Shot)
                     .where(Shot.id.in_(taken))
@@ -79,7 +96,7 @@ class ClaimLedger(Ledger):
                         lease_owner=worker,
                         lease_token=Shot.lease_token + 1,
                         lease_expires_at=clock(lease_seconds),
-                        deaths=Shot.deaths + case((Shot.state == "claimed", 1), else_=0),
+                        not_before=None,
                         error_code=None,
                         error_message=None,
                     )
@@ -92,8 +109,12 @@ class ClaimLedger(Ledger):
         return sorted(claims, key=lambda claim: claim.shot_id)
 
     def renew(self, claims: Sequence[Claim], lease_seconds: float) -> list[Claim]:
-        """Extend the leases that still hold and return them; a claim missing from the answer is lost."""
+        """Extend the leases that still hold and return them; a claim missing from the answer is lost.
+
+        The batches of those that hold are stamped as alive.
+        """
         renewed: list[Claim] = []
+        batches: set[str] = set()
         with self.database.write() as connection:
             for part in chunks(claims):
                 owners = {claim.shot_id: claim.owner for claim in part}
@@ -101,11 +122,16 @@ class ClaimLedger(Ledger):
                     update(Shot)
                     .where(_held(part))
                     .values(lease_expires_at=clock(lease_seconds))
-                    .returning(Shot.id, Shot.lease_token, Shot.lease_expires_at)
+                    .returning(Shot.id, Shot.lease_token, Shot.lease_expires_at, Shot.batch_id)
                 )
-                for shot, token, expires in rows:
+                for shot, token, expires, batch in rows:
                     assert expires is not None  # set by this very statement
                     renewed.append(Claim(shot, token, owners[shot], expires))
+                    if batch is not None:
+                        batches.add(batch)
+            if batches:
+                alive = and_(Batch.id.in_(sorted(batches)), Batch.state == "running")
+                connection.execute(update(Batch).where(alive).values(heartbeat_at=clock()))
         return sorted(renewed, key=lambda claim: claim.shot_id)
 
     def release(self, claims: Sequence[Claim]) -> list[str]:
@@ -116,7 +142,9 @@ class ClaimLedger(Ledger):
         released: list[str] = []
         with self.database.write() as connection:
             for part in chunks(claims):
-                released += _give_back(connection, _held(part), died=False)
+                held = connection.scalars(select(Shot.id).where(_held(part)).with_for_update()).all()
+                put_back(connection, held, "its shot was given back", died=False)
+                released += held
         return sorted(released)
 
     def finish_shot(
@@ -126,13 +154,23 @@ class ClaimLedger(Ledger):
         error_code: str | None = None,
         error_message: str | None = None,
         attempts: int = 1,
+        *,
+        worker_id: str = "",
     ) -> None:
         """End the work on a shot; `attempts` are added to its count, `waiting` puts it up for another try.
 
-        Raises StaleClaim, and changes nothing, if the claim no longer holds.
+        A shot `done` ends the streak of failures of `worker_id`. Raises StaleClaim, and changes nothing, if the claim
+        no longer holds; the same call again, after its answer was lost, does nothing.
         """
         with self.database.write() as connection:
-            check_claim(connection, claim)
+            try:
+                check_claim(connection, claim)
+            except StaleClaim:
+                mine = and_(Shot.id == claim.shot_id, Shot.lease_token == claim.token)
+                if connection.scalar(select(Shot.state).where(mine)) != state:
+                    raise
+                return
+            abandon(connection, [claim.shot_id], "its shot was ended")  # begun twice: the first answer was lost
             connection.execute(
                 update(Shot)
                 .where(Shot.id == claim.shot_id)
@@ -146,6 +184,9 @@ class ClaimLedger(Ledger):
                     ended_at=None if state == "waiting" else clock(),
                 )
             )
+            if state == "done" and worker_id:
+                streak = and_(Worker.id == worker_id, Worker.state == "active", Worker.streak.is_not(None))
+                connection.execute(update(Worker).where(streak).values(streak=None))
             reach("shot.finishing")
         reach("shot.finished")
 
@@ -159,47 +200,22 @@ class ClaimLedger(Ledger):
                 connection.execute(upsert(connection, Rendition).on_conflict_do_nothing(), rows)
 
     def reclaim_expired(self, run_id: str | None = None) -> list[str]:
-        """Put shots whose lease ran out back to `waiting` (one death each); returns their ids.
+        """Put shots whose lease ran out back to `waiting`; returns their ids. Those in flight are charged a death.
 
-        What their workers left running is marked failed. Safe to call by anyone at any time.
+        What their workers left running is marked failed, and batches nobody holds a shot of any more are ended. Safe
+        to call by anyone at any time.
         """
-        mine = _expired() if run_id is None else and_(_expired(), Shot.run_id == run_id)
+        mine = expired() if run_id is None else and_(expired(), Shot.run_id == run_id)
         with self.database.write() as connection:
-            return _reclaim(connection, mine, "the lease of its shot ran out")
+            return reclaim(connection, mine, "the lease of its shot ran out")
 
     def reclaim_dead(self, run_id: str, gone: Callable[[str], bool]) -> list[str]:
         """The same at once for shots of a run whose lease still holds, but whose owner is `gone`; returns their ids."""
         held = and_(Shot.run_id == run_id, Shot.state == "claimed")
-        with self.database.write() as connection:
+        with self.database.read() as connection:
             owners = connection.scalars(select(Shot.lease_owner).where(held).distinct()).all()
-            dead = [owner for owner in owners if owner is not None and gone(owner)]
-            return _reclaim(connection, and_(held, Shot.lease_owner.in_(dead)), "its process died")
-
-
-def _reclaim(connection: Connection, which: ColumnElement[bool], why: str) -> list[str]:
-    lost = connection.scalars(select(Shot.id).where(which).with_for_update(skip_locked=True)).all()
-    for part in chunks(lost):
-        _abandon(connection, part, why)
-        _give_back(connection, Shot.id.in_(part), died=True)
-    return sorted(lost)
-
-
-def _give_back(connection: Connection, which: ColumnElement[bool], *, died: bool) -> list[str]:
-    cancelling = select(Run.id).where(Run.state.in_(("cancelling", "cancelled")))
-    stopped = Shot.run_id.in_(cancelling)
-    values: dict[str, Any] = {
-        "state": case((stopped, "cancelled"), else_="waiting"),
-        "lease_owner": None,
-        "lease_expires_at": None,
-        "deaths": Shot.deaths + (1 if died else 0),
-    }
-    return list(connection.scalars(update(Shot).where(which).values(values).returning(Shot.id)).all())
-
-
-def _abandon(connection: Connection, shot_ids: Sequence[str], why: str) -> None:
-    """What an earlier holder of these shots left running will never end: say so."""
-    connection.execute(
-        update(Execution)
-        .where(Execution.shot_id.in_(shot_ids), Execution.state == "running")
-        .values(state="failed", error_code="WORKER_LOST", error_message=why, ended_at=clock())
-    )
+        dead = [owner for owner in owners if owner is not None and gone(owner)]
+        if not dead:
+            return []
+        with self.database.write() as connection:
+            return reclaim(connection, and_(held, Shot.lease_owner.in_(dead)), "its process died")

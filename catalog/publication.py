@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from catalog.artifacts import ArtifactLedger, Figure, write_figures
 from catalog.claims import Claim, check_claim
+from catalog.deaths import forget_deaths
 from catalog.dialect import clock, one_publisher
 from catalog.errors import CatalogError, Damaged, NotFound, StoreUnavailable
 from catalog.executions import ExecutionLedger, Made, load_executions, still_running
@@ -186,8 +187,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         reach("publish.settled")
         with self.database.write() as connection:
             one_publisher(connection)
-            if claim is not None:
-                check_claim(connection, claim)
+            died = claim is None or check_claim(connection, claim) > 0
             row = connection.execute(
                 select(Execution.state, Execution.adopted_id).where(Execution.id == execution_id)
             ).one_or_none()
@@ -204,6 +204,8 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             )
             write_figures(connection, journal.files[0].sha256, journal.figures, execution_id)
             winner = self._stand_or_adopt(connection, execution_id, recipe_sha256)
+            if died:
+                forget_deaths(connection, execution_id)
             made = load_executions(connection, [winner], self.store)[0]
             reach("publish.marking")
         reach("publish.done")

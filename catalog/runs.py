@@ -7,15 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 
+from catalog.deaths import reclaim
 from catalog.dialect import clock
 from catalog.errors import CatalogError, NotFound
 from catalog.ids import new_id, shot_id
+from catalog.keeping import GOING, UNPAUSED
 from catalog.ledger import Ledger, write_audit
 from catalog.tables import Rendition, Run, Shot, ShotTag
 
 RunState = Literal["planned", "running", "done", "failed", "cancelling", "cancelled"]
+Priority = Literal["urgent", "normal", "low"]
+
+ENDED = ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class RunLedger(Ledger):
         out_folder: str,
         shots: Sequence[NewShot],
         flow_run_id: str | None = None,
+        priority: Priority = "normal",
+        code_version: str | None = None,
     ) -> str:
         """Write down a run and all its shots at once; returns the run's id. Shots are `<run>.00001` ... in order."""
         keys = Counter(shot.key for shot in shots)
@@ -122,6 +129,8 @@ class RunLedger(Ledger):
                     triggered_by=triggered_by,
                     out_folder=out_folder,
                     flow_run_id=flow_run_id,
+                    priority=priority,
+                    code_version=code_version,
                 )
             )
             for table, values in ((Shot, rows), (ShotTag, tags), (Rendition, renditions)):
@@ -145,7 +154,7 @@ class RunLedger(Ledger):
             values["flow_run_id"] = flow_run_id
         if state == "running":
             values |= {"started_at": func.coalesce(Run.started_at, clock()), "ended_at": None}
-        if state in ("done", "failed", "cancelled"):
+        if state in ENDED:
             values["ended_at"] = clock()
         with self.database.write() as connection:
             changed = connection.execute(update(Run).where(Run.id == run_id).values(values).returning(Run.id)).all()
@@ -173,41 +182,54 @@ class RunLedger(Ledger):
                 state = "cancelled"
             else:
                 state = "failed" if set(counts) - {"done"} else "done"
-            connection.execute(update(Run).where(Run.id == run_id).values(state=state, ended_at=clock()))
+            over: dict[str, Any] = {"state": state, "ended_at": func.coalesce(Run.ended_at, clock()), **UNPAUSED}
+            connection.execute(update(Run).where(Run.id == run_id).values(over))
             return _run_state(state)
 
     def cancel_run(self, run_id: str, who: str) -> int:
         """Ask a run to stop: waiting shots are cancelled at once, claimed ones when their worker sees it.
 
-        Returns how many shots were cancelled. A run that has ended is left as it is.
+        Those whose lease ran out are cancelled too; a pause is over. Returns how many shots were cancelled. A run that
+        has ended is left as it is.
         """
         with self.database.write() as connection:
             state = connection.scalar(select(Run.state).where(Run.id == run_id))
             if state is None:
                 raise NotFound(f"no run '{run_id}' in this catalog")
-            if state in ("done", "failed", "cancelled"):
+            if state in ENDED:
                 return 0
+            abandoned = and_(Shot.run_id == run_id, Shot.state == "claimed", Shot.lease_expires_at < clock())
+            reclaim(connection, abandoned, "the lease of its shot ran out")
             shots = connection.scalars(
                 update(Shot)
                 .where(Shot.run_id == run_id, Shot.state == "waiting")
                 .values(state="cancelled", ended_at=clock())
                 .returning(Shot.id)
             ).all()
-            connection.execute(update(Run).where(Run.id == run_id).values(state="cancelling"))
+            connection.execute(update(Run).where(Run.id == run_id).values(state="cancelling", **UNPAUSED))
             write_audit(connection, who, "cancel", run_id, {"shots": len(shots)})
         return len(shots)
 
     def reopen_run(self, run_id: str, who: str, *, states: Sequence[str] = ("failed", "cancelled")) -> int:
-        """Put a run's shots in `states` back to `waiting` with their attempts forgotten; returns how many."""
+        """Put a run's shots in `states` back to `waiting`, attempts and deaths forgotten; returns how many.
+
+        A pause is over, and a run that was being cancelled goes on with what it has left.
+        """
+        fresh = {"state": "waiting", "attempts": 0, "deaths": 0, "error_code": None, "error_message": None}
         with self.database.write() as connection:
             shots = connection.scalars(
                 update(Shot)
                 .where(Shot.run_id == run_id, Shot.state.in_(states))
-                .values(state="waiting", attempts=0, error_code=None, error_message=None, ended_at=None)
+                .values(fresh | {"ended_at": None, "not_before": None, "failed_on": None})
                 .returning(Shot.id)
             ).all()
+            left = select(Shot.id).where(Shot.run_id == run_id, Shot.state.in_(("waiting", "claimed"))).limit(1)
+            if shots or connection.scalar(left) is not None:
+                again = {"state": "planned", "ended_at": None}
+                over = and_(Run.id == run_id, Run.state.not_in(GOING))
+                connection.execute(update(Run).where(over).values(again))
+            connection.execute(update(Run).where(Run.id == run_id).values(UNPAUSED))
             if shots:
-                connection.execute(update(Run).where(Run.id == run_id).values(state="planned", ended_at=None))
                 write_audit(connection, who, "reopen", run_id, {"shots": len(shots), "states": list(states)})
         return len(shots)
 

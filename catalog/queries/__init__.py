@@ -1,29 +1,56 @@
 """Reads: what people and the planner ask the catalog. Everything returned is plain data."""
 
 from catalog.queries.attempts import Attempt, attempt
+from catalog.queries.batches import BatchRow, IdleShot, OpenBatch, batch, idle_shots, next_due_seconds, open_batches
+from catalog.queries.incidents import IncidentRow, incident_counts, incidents_of
 from catalog.queries.names import Kind, resolve
-from catalog.queries.runs import RunRow, ShotRow, latest_run, list_runs, manifest_of, run, run_state, shot, shots_of
+from catalog.queries.runs import (
+    RunRow,
+    ShotRow,
+    batch_shots,
+    latest_run,
+    list_runs,
+    manifest_of,
+    run,
+    run_state,
+    shot,
+    shots_of,
+    unkept_runs,
+)
 from catalog.queries.selection import DeliveryRow, deliveries_of
 from catalog.queries.speeds import benchmark, history
 from catalog.queries.status import Failure, Running, RunStatus, StageTotal, remade_from_damage, run_status
+from catalog.queries.workers import WorkerRow, workers
 
 __all__ = [
     "Attempt",
+    "BatchRow",
     "DeliveryRow",
     "Failure",
+    "IdleShot",
+    "IncidentRow",
     "Kind",
+    "OpenBatch",
     "RunRow",
     "RunStatus",
     "Running",
     "ShotRow",
     "StageTotal",
+    "WorkerRow",
     "attempt",
+    "batch",
+    "batch_shots",
     "benchmark",
     "deliveries_of",
     "history",
+    "idle_shots",
+    "incident_counts",
+    "incidents_of",
     "latest_run",
     "list_runs",
     "manifest_of",
+    "next_due_seconds",
+    "open_batches",
     "remade_from_damage",
     "resolve",
     "run",
@@ -31,4 +58,6 @@ __all__ = [
     "run_status",
     "shot",
     "shots_of",
+    "unkept_runs",
+    "workers",
 ]

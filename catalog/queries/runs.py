@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
+from catalog.dialect import clock
 from catalog.errors import NotFound
+from catalog.keeping import GOING
 from catalog.ledger import Ledger
-from catalog.tables import Run, Shot
+from catalog.tables import BatchShot, Run, Shot
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run in a list; `shots` counts them by state."""
+    """One run in a list; `shots` counts them by state.
+
+    `state` is `paused` while nothing of it is claimed because of `paused_code`. `keeper` is the process that keeps it.
+    """
 
     id: str
     name: str
@@ -29,6 +34,11 @@ class RunRow:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    priority: str
+    code_version: str | None
+    paused_code: str | None
+    paused_why: str | None
+    keeper: str | None
     shots: Mapping[str, int]
 
 
@@ -80,6 +90,14 @@ def run_state(catalog: Ledger, run_id: str) -> str:
     return state
 
 
+def unkept_runs(catalog: Ledger) -> list[str]:
+    """Ids of the runs somebody has to go on with: unfinished, not paused, and nobody keeps them; oldest first."""
+    alone = or_(Run.keeper.is_(None), Run.keeper_expires_at.is_(None), Run.keeper_expires_at < clock())
+    query = select(Run.id).where(Run.state.in_((*GOING, "cancelling")), Run.paused_code.is_(None), alone)
+    with catalog.database.read() as connection:
+        return list(connection.scalars(query.order_by(Run.created_at, Run.id)).all())
+
+
 def manifest_of(catalog: Ledger, run_id: str) -> dict[str, Any]:
     """The resolved manifest a run was submitted with. Raises NotFound."""
     with catalog.database.read() as connection:
@@ -102,13 +120,20 @@ def shot(catalog: Ledger, shot_id: str) -> ShotRow:
     raise NotFound(f"no shot '{shot_id}' in this catalog")
 
 
+def batch_shots(catalog: Ledger, batch_id: str, states: Sequence[str] | None = None) -> list[ShotRow]:
+    """The shots that were cut into a batch, in the order of the manifest, all or those in `states`."""
+    wanted = [Shot.id.in_(select(BatchShot.shot_id).where(BatchShot.batch_id == batch_id))]
+    return _shots(catalog, *wanted, *([Shot.state.in_(states)] if states is not None else []))
+
+
 def _runs(catalog: Ledger, *wanted: ColumnElement[bool], limit: int) -> list[RunRow]:
+    paused = and_(Run.paused_code.is_not(None), Run.state.in_(GOING))
     with catalog.database.read() as connection:
         query = select(
             Run.id,
             Run.name,
             Run.kind,
-            Run.state,
+            case((paused, "paused"), else_=Run.state),
             Run.triggered_by,
             Run.out_folder,
             Run.flow_run_id,
@@ -116,6 +141,11 @@ def _runs(catalog: Ledger, *wanted: ColumnElement[bool], limit: int) -> list[Run
             Run.created_at,
             Run.started_at,
             Run.ended_at,
+            Run.priority,
+            Run.code_version,
+            Run.paused_code,
+            Run.paused_why,
+            Run.keeper,
         )
         rows = connection.execute(
             query.where(*wanted).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)

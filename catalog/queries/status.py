@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import aliased
 
 from catalog.ledger import Ledger
+from catalog.queries.incidents import IncidentRow, incident_counts, incidents_of
 from catalog.queries.runs import RunRow, run
 from catalog.tables import Execution, Shot, ShotDelivery, ShotExecution
+
+INCIDENTS = 50
+"""Incidents that a status shows; all of them are in `incidents_of`."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,10 @@ class StageTotal:
     gpu_seconds: float
 
 
+def _none() -> Mapping[str, int]:
+    return {}
+
+
 @dataclass(frozen=True)
 class RunStatus:
     """Everything a status line or page shows about a run."""
@@ -58,6 +67,10 @@ class RunStatus:
     running: tuple[Running, ...]
     stages: tuple[StageTotal, ...]
     deliveries: int
+    incidents: tuple[IncidentRow, ...] = ()
+    """The latest that it survived, in the order they happened."""
+    incident_counts: Mapping[str, int] = field(default_factory=_none)
+    """All of them by code."""
 
 
 def run_status(catalog: Ledger, run_id: str) -> RunStatus:
@@ -117,6 +130,8 @@ def run_status(catalog: Ledger, run_id: str) -> RunStatus:
             for (stage, engine), (made, reused, seconds, gpu) in sorted(totals.items())
         ),
         deliveries=deliveries,
+        incidents=tuple(incidents_of(catalog, run_id, latest=INCIDENTS)),
+        incident_counts=incident_counts(catalog, run_id),
     )
 
 
