@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,3 +89,35 @@ def _damaged(run_id: str | None) -> Select[*tuple[Any, ...]]:
         return query
     served = query.join(ShotDelivery, ShotDelivery.delivery_id == Delivery.id)
     return served.join(Shot, Shot.id == ShotDelivery.shot_id).where(Shot.run_id == run_id)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A current delivery's file where people look for it; `run_id` put it there."""
+
+    path: str
+    sha256: str
+    bytes: int
+    run_id: str
+
+
+def placed_files(catalog: Ledger, run_id: str | None = None) -> Iterator[Placed]:
+    """Where current deliveries that are in the store were put, the latest of each place, in the order of paths."""
+    place: Any = ShotDelivery.placed_path
+    query = (
+        select(place, Delivery.artifact_sha256, Artifact.bytes, Shot.run_id)
+        .join(Delivery, Delivery.id == ShotDelivery.delivery_id)
+        .join(Artifact, Artifact.sha256 == Delivery.artifact_sha256)
+        .join(Shot, Shot.id == ShotDelivery.shot_id)
+        .where(place.is_not(None), Delivery.state == "current", Artifact.state == "present")
+        .order_by(place, Shot.run_id, ShotDelivery.shot_id)
+    )
+    last: Placed | None = None
+    with catalog.database.read() as connection:
+        rows = connection.execute(query if run_id is None else query.where(Shot.run_id == run_id))
+        for path, sha256, size, run in rows.yield_per(500):
+            if last is not None and last.path != path:
+                yield last
+            last = Placed(path, sha256, size, run)
+    if last is not None:
+        yield last
