@@ -49,7 +49,7 @@ class ArtifactLedger(Ledger):
             reach("ingest.settled")
             with self.database.write() as connection:
                 one_publisher(connection)
-                if there := self.has_file(sha256):
+                if there := self.store.has(sha256, location):
                     facts = dict(media or {})
                     self.write_artifact(connection, location, sha256=sha256, kind=kind, size=size, media=facts)
         finally:

@@ -10,6 +10,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from catalog.store import StoreAddress
+
 _LARGEST_PICTURE = 144_000_000
 
 
@@ -20,7 +22,11 @@ class Settings(BaseSettings):
 
     home: Path = Field(default=Path("~/.dailies"), description="Catalog, store, weights and Prefect's own home.")
     database_url: str = Field(default="", description="Catalog database; empty: SQLite in the home.")
-    store_url: str = Field(default="", description="Artifact store, a folder; empty: `store` in the home.")
+    store_url: str = Field(
+        default="", description="Artifact store: a folder or s3://bucket/prefix; empty: `store` in the home."
+    )
+    cache_dir: Path | None = Field(default=None, description="Copies of a bucket's files; empty: `cache` in the home.")
+    cache_gb: float = Field(default=50.0, gt=0, description="How large those copies may grow in all, in GB.")
     weights_dir: Path | None = Field(default=None, description="Weights; empty: `weights` in the home.")
     weights_mirror: str = Field(default="", description="URL that stands for every publisher of weights' https://host.")
     device: str = Field(default="auto", description="auto, cpu, cuda:N or vulkan:N, for the engines that can use one.")
@@ -40,9 +46,19 @@ class Settings(BaseSettings):
     reconcile_seconds: float = Field(
         default=60.0, ge=1, description="How often runs without a parent are looked for, on a Prefect server."
     )
+    keep_masters_days: float = Field(
+        default=30.0,
+        ge=0,
+        description="Days that masters, mezzanines and stills stay after their last use; 0: for ever.",
+    )
+    keep_superseded_days: float = Field(
+        default=90.0,
+        ge=0,
+        description="Days that superseded deliveries stay, and the pictures only they need; 0: ever.",
+    )
     price_cpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of this machine, for estimates.")
 
-    @field_validator("home", "weights_dir")
+    @field_validator("home", "weights_dir", "cache_dir")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
@@ -65,9 +81,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home / 'catalog.db'}"
 
     @property
-    def store(self) -> Path:
-        """Folder of the artifact store."""
-        return Path(self.store_url).expanduser().absolute() if self.store_url else self.home / "store"
+    def store(self) -> StoreAddress:
+        """Where the artifacts are, and this machine's copies of them."""
+        return StoreAddress(
+            self.store_url or str(self.home / "store"), self.cache_dir or self.home / "cache", int(self.cache_gb * 1e9)
+        )
 
     @property
     def weights(self) -> Path:

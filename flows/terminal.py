@@ -96,10 +96,10 @@ def _print_totals(plan: RunPlan, settings: Settings) -> None:
     money = f"{told['money']:.2f}" if settings.price_cpu_hour else "not priced (DAILIES_PRICE_CPU_HOUR)"
     out.print(
         f"{told['deliveries_to_make']} deliveries to make, {told['deliveries_standing']} stand: "
-        f"about [bold]{duration(told['seconds'])}[/bold], {size(told['new_bytes'])} of "
-        f"{size(told['free_bytes'])} free, money: {money}"
+        f"about [bold]{duration(told['seconds'])}[/bold], {size(told['new_bytes'])} to store"
+        f"{f' of {size(free)} free' if (free := told['free_bytes']) is not None else ''}, money: {money}"
     )
-    if told["new_bytes"] > told["free_bytes"]:
+    if told["free_bytes"] is not None and told["new_bytes"] > told["free_bytes"]:
         err.print("[red]✗[/red] the disk has too little room for this run; free some, or use --sample")
     if plan.standing.older:
         out.print(
@@ -129,7 +129,7 @@ def plan_totals(plan: RunPlan) -> dict[str, Any]:
 def plan_as_dict(plan: RunPlan, settings: Settings) -> dict[str, Any]:
     """A plan for machines: shots, totals, and what is wrong."""
     totals = plan_totals(plan)
-    store = settings.store if settings.store.exists() else settings.home
+    folder = settings.store.folder
     return {
         "manifest": plan.manifest.sha256,
         "shots": [planned.plan.model_dump(mode="json") for planned in plan.shots if planned.plan],
@@ -140,7 +140,7 @@ def plan_as_dict(plan: RunPlan, settings: Settings) -> dict[str, Any]:
         ],
         **totals,
         "money": totals["seconds"] / 3600 * settings.price_cpu_hour,
-        "free_bytes": shutil.disk_usage(store).free,
+        "free_bytes": shutil.disk_usage(folder if folder.exists() else settings.home).free if folder else None,
     }
 
 

@@ -158,8 +158,8 @@ class Workroom:
     def stored(self, kind: str) -> list[Path]:
         """Files of the store by the kind of artifact they are."""
         with Catalog.open(self.settings.catalog_url, self.settings.store) as catalog, catalog.database.read() as lines:
-            found = lines.scalars(select(Artifact.location).where(Artifact.kind == kind)).all()
-        return [self.settings.store / location for location in found]
+            found = lines.scalars(select(Artifact.sha256).where(Artifact.kind == kind)).all()
+            return [catalog.store.path(sha256) for sha256 in found]
 
 
 def flip_a_byte(path: Path) -> None:

@@ -21,6 +21,9 @@ class StoreAddress:
     cache: Path | None = None
     cache_bytes: int = CACHE_BYTES
 
+    def __str__(self) -> str:
+        return self.url
+
     @property
     def folder(self) -> Path | None:
         """The folder it is; None for a bucket. Raises CatalogError (`STORE_UNKNOWN`) for any other kind."""
@@ -36,11 +39,40 @@ class StoreAddress:
             )
         return Path(self.url).expanduser().absolute()
 
+    @classmethod
+    def of(cls, where: StoreAddress | str | Path) -> StoreAddress:
+        """The same, of what is one already or only a URL or folder."""
+        return where if isinstance(where, StoreAddress) else cls(str(where))
+
+    def is_missing(self) -> bool:
+        """Whether there is no store yet: nobody has opened this folder, or the share with it is not mounted."""
+        folder = self.folder
+        return folder is not None and not (folder / "incoming").is_dir()
+
 
 def open_store(where: StoreAddress | str | Path) -> Store:
-    """Open a store, making its folder first. Raises StoreUnavailable, CatalogError (`STORE_UNKNOWN`)."""
-    address = where if isinstance(where, StoreAddress) else StoreAddress(str(where))
-    folder = address.folder
-    if folder is None:
-        raise CatalogError(f"store '{address.url}' is a bucket", code="STORE_UNKNOWN")
-    return FolderStore(folder)
+    """Open a store, making its folders on this machine first; a bucket is not asked for anything yet.
+
+    Raises StoreUnavailable, CatalogError (`STORE_UNKNOWN`, `STORE_REFUSED`, `CACHE_MISSING`, `DRIVER_MISSING`).
+    """
+    address = StoreAddress.of(where)
+    if (folder := address.folder) is not None:
+        return FolderStore(folder)
+    parts = urlsplit(address.url)
+    if not parts.netloc or parts.query or parts.fragment:
+        raise CatalogError(f"store '{address.url}': wanted s3://bucket/prefix", code="STORE_UNKNOWN")
+    if address.cache is None:
+        raise CatalogError(
+            f"store '{address.url}' needs a folder of this machine for its copies: set DAILIES_CACHE_DIR",
+            code="CACHE_MISSING",
+        )
+    try:
+        from catalog.store.bucket import BucketStore
+        from catalog.store.cache import Cache
+        from catalog.store.s3 import Bucket
+    except ModuleNotFoundError as error:
+        raise CatalogError(
+            f"store '{address.url}' needs a package that is not installed ({error.name}); pip install 'dailies[s3]'",
+            code="DRIVER_MISSING",
+        ) from error
+    return BucketStore(Bucket(parts.netloc, parts.path.strip("/")), Cache(address.cache, address.cache_bytes))

@@ -19,7 +19,7 @@ def storage(doing: str) -> Generator[None]:
     """
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, StoreUnavailable):
         raise
     except OSError as error:
         raise unavailable(doing, error) from error

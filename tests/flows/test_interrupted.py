@@ -74,7 +74,7 @@ def test_a_cancelled_run_stops_and_a_resume_completes_it(home: Workroom, dailies
     assert status.run.state == "cancelled"
     assert states["done"] >= 1 and states["cancelled"] >= 1 and sum(states.values()) == shots, states
     assert status.running == ()
-    assert not list((home.settings.store / "incoming").iterdir()), "nothing half-made is left in the store"
+    assert not list((home.settings.home / "store" / "incoming").iterdir()), "nothing half-made is left in the store"
     assert {row["state"] for row in index_of(home.folder / "out")} == {"done", "cancelled"}
 
     assert command(["resume"]) == 0

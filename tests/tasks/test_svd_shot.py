@@ -185,4 +185,4 @@ def test_a_ladder_that_ends_fails_the_shot_with_what_was_tried(room: Workroom, m
     [failure] = ended.status.failures
     assert failure.code == "OUT_OF_MEMORY"
     assert "decode_4 > decode_2 > decode_1 > offload" in room.executions(stage="animate")[0].error_message
-    assert not list((room.settings.store / "incoming").glob("*")), "a staged file was left behind"
+    assert not list((room.settings.home / "store" / "incoming").glob("*")), "a staged file was left behind"
