@@ -102,6 +102,24 @@ class WorkerLedger(Ledger):
                 raise NotFound(f"no worker '{name_or_id}' in this catalog; `dailies worker list` names them")
             write_audit(connection, who, "drain", changed, {"why": why})
 
+    def undrain_worker(self, name_or_id: str, who: str) -> None:
+        """Let a worker work again; one that has ended meanwhile is `stopped`, and may be started. Raises NotFound."""
+        again = case(
+            (Worker.state.not_in(("draining", "drained")), Worker.state),
+            (Worker.ended_at.is_(None), "active"),
+            else_="stopped",
+        )
+        with self.database.write() as connection:
+            changed = connection.execute(
+                update(Worker)
+                .where(or_(Worker.name == name_or_id, Worker.id == name_or_id))
+                .values(state=again, reason=None, streak=None)
+                .returning(Worker.id)
+            ).scalar_one_or_none()
+            if changed is None:
+                raise NotFound(f"no worker '{name_or_id}' in this catalog; `dailies worker list --all` names them")
+            write_audit(connection, who, "undrain", changed, {})
+
     def stop_worker(self, worker_id: str) -> None:
         """A worker ends by itself: drained if that was asked of it, else stopped."""
         ended = case((Worker.state.in_(("draining", "drained")), "drained"), else_="stopped")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from catalog.catalog import Catalog
 from catalog.queries import benchmark, history
+from flows.lifeline import hold_on
 from flows.settings import Settings
 from tasks.chain import Chain
 from tasks.encode import ffmpeg_path
@@ -23,6 +24,7 @@ def workshop(settings: Settings, cancelled: Callable[[], bool] = lambda: False) 
 
     Raises CatalogError, EngineMissing (no ffmpeg).
     """
+    hold_on()
     settings.home.mkdir(parents=True, exist_ok=True)
     engines = Engines(crowded=crowded_cards())
     with Catalog.open(settings.catalog_url, settings.store) as catalog, engines:

@@ -20,7 +20,7 @@ from catalog.queries.runs import (
 from catalog.queries.selection import DeliveryRow, deliveries_of
 from catalog.queries.speeds import benchmark, history
 from catalog.queries.status import Failure, Running, RunStatus, StageTotal, remade_from_damage, run_status
-from catalog.queries.workers import WorkerRow, workers
+from catalog.queries.workers import WorkerRow, workers, working
 
 __all__ = [
     "Attempt",
@@ -60,4 +60,5 @@ __all__ = [
     "shots_of",
     "unkept_runs",
     "workers",
+    "working",
 ]

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from catalog.dialect import clock
 from catalog.ledger import Ledger
-from catalog.tables import Worker
+from catalog.tables import Batch, Worker
 from catalog.workers import LIVE_SECONDS
 
 
@@ -71,3 +71,13 @@ def workers(catalog: Ledger, *, pool: str | None = None, live: bool = True) -> l
         )
         for row in rows
     ]
+
+
+def working(catalog: Ledger) -> dict[str, list[str]]:
+    """Batches in work, by the id of their worker."""
+    query = select(Batch.worker_id, Batch.id).where(Batch.state == "running", Batch.worker_id.is_not(None))
+    found: dict[str, list[str]] = {}
+    with catalog.database.read() as connection:
+        for worker, batch in connection.execute(query.order_by(Batch.id)):
+            found.setdefault(str(worker), []).append(batch)
+    return found
