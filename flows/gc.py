@@ -28,7 +28,7 @@ from tasks.retention import Line, Sums, collect, rules_of
 KINDS = (*INTERMEDIATE, *FINISHED, SOURCE)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
-YES = Annotated[bool, typer.Option("--yes", help="Remove it; without this nothing is changed.")]
+YES = Annotated[bool, typer.Option("--yes/--dry-run", help="Remove it; otherwise nothing is changed.")]
 OLDER = Annotated[str, typer.Option(help="Only what was not used for so long, as in 30d or 12h.", metavar="AGE")]
 RUN = Annotated[str, typer.Option("--run", help="Only files of this run, whatever their age.")]
 KIND = Annotated[list[str] | None, typer.Option(help=f"Only this kind, may be repeated: {', '.join(KINDS)}.")]
