@@ -19,5 +19,11 @@ class Listener:
     def submitted(self, run_id: str) -> None:
         """The run is in the catalog: from now on its progress can be read there."""
 
+    def followed(self, run_id: str, keeper: str) -> None:
+        """Another process keeps the run: this one only follows it."""
+
+    def over(self, run_id: str, state: str) -> None:
+        """There is nothing left to do in the run: only its out folder is filled again."""
+
 
 listener: ContextVar[Listener] = ContextVar("listener", default=Listener())  # noqa: B039 - it holds no state

@@ -38,6 +38,8 @@ class TerminalListener(Listener):
         )
         self.run_id = ""
         """Of the run that is followed; empty before it is in the catalog."""
+        self.kept_elsewhere = False
+        """Another process keeps the run: to stop following it is not to stop it."""
         self._steps: dict[str, TaskID] = {}
         self._over = threading.Event()
         self._watch: threading.Thread | None = None
@@ -86,6 +88,24 @@ class TerminalListener(Listener):
 
     def submitted(self, run_id: str) -> None:
         """Follow the run in the catalog from now on."""
+        self.kept_elsewhere = False
+        self._follow_in_thread(run_id)
+
+    def followed(self, run_id: str, keeper: str) -> None:
+        """Say who keeps the run, and follow it."""
+        self.kept_elsewhere = True
+        if not self._quiet:
+            self.say(f"{keeper} keeps run {run_id}: followed from here; Ctrl-C stops following, not the run")
+        self._follow_in_thread(run_id)
+
+    def over(self, run_id: str, state: str) -> None:
+        """Say so."""
+        if not self._quiet:
+            self.say(f"run {run_id} is {state}, nothing is left to do: its out folder is filled again")
+
+    def _follow_in_thread(self, run_id: str) -> None:
+        if self.run_id:
+            return
         self.run_id = run_id
         self._watch = threading.Thread(target=self._follow, args=(run_id,), name="watch", daemon=True)
         self._watch.start()

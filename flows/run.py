@@ -1,31 +1,33 @@
-"""What both parent flows do: plan a manifest into a run, cut it into batches, work them, and leave the out folder."""
+"""What both parent flows do: plan a manifest into a run, keep it until every shot is worked, leave the out folder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.runtime import flow_run
 
-from catalog.queries import DeliveryRow, RunStatus, deliveries_of, remade_from_damage, run, run_status, shots_of
+from catalog.failpoints import reach
+from catalog.queries import DeliveryRow, RunStatus, deliveries_of, remade_from_damage, run, run_status
+from catalog.runs import Priority
+from flows.hand_out import HandOut, chosen
+from flows.keeper import ENDED, fill_out_folder, keep, keep_seconds, take_over
 from flows.listener import listener
-from flows.render import render
 from flows.request import Request
 from flows.settings import Settings
-from flows.worker_name import is_gone
+from flows.worker_name import is_gone, worker_name
 from flows.workshop import workshop
 from manifests.errors import InputError, Problem
-from tasks.out_folder import OutFolder, write_out_folder
+from tasks.out_folder import OutFolder
 from tasks.planner.planner import RunPlan
-from tasks.submission import cut_batches, submit, verified
+from tasks.submission import submit, verified
 from tasks.tools import Tools
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that has ended, and what it left for people. `damaged`: stored files found broken and made again."""
+    """A run that has ended or paused, and what it left for people. `damaged`: stored files found broken, made again."""
 
     status: RunStatus
     rows: Sequence[DeliveryRow]
@@ -33,15 +35,17 @@ class Outcome:
     damaged: tuple[str, ...]
 
 
-def start(request: Request, *, triggered_by: str) -> Outcome:
+def start(request: Request, *, triggered_by: str, priority: Priority = "normal") -> Outcome:
     """Plan the request's manifest into a run and work it to its end.
 
     Raises ManifestError, CatalogError, and InputError where the disk has no room for it.
     """
-    with workshop(Settings()) as tools:
+    settings = Settings()
+    with workshop(settings) as tools:
         manifest = request.load()
+        hand_out = chosen(tools, settings)
         tools.catalog.recover()
-        planned = request.plan(tools, manifest)
+        planned = request.plan(tools, manifest, hand_out.means(tools))
         planned, damaged = verified(
             tools, planned, lambda done, total: listener.get().step("verifying what stands", done, total)
         )
@@ -53,8 +57,11 @@ def start(request: Request, *, triggered_by: str) -> Outcome:
             triggered_by=triggered_by,
             out_folder=str(manifest.out_folder),
             flow_run_id=flow_run.id or None,
+            priority=priority,
         )
-        return _work(tools, run_id, tuple(f"{one.shot_key}, {one.preset}" for one in damaged))
+        reach("run.submitted")
+        tools.catalog.keep_run(run_id, worker_name(), keep_seconds(settings))
+        return _work(tools, run_id, hand_out, tuple(f"{one.shot_key}, {one.preset}" for one in damaged))
 
 
 def _refuse_what_does_not_fit(planned: RunPlan, tools: Tools) -> None:
@@ -65,36 +72,54 @@ def _refuse_what_does_not_fit(planned: RunPlan, tools: Tools) -> None:
 
 
 def go_on(run_id: str, *, triggered_by: str) -> Outcome:
-    """Take a run up again where it stopped: only what is missing is made. Raises NotFound."""
-    with workshop(Settings()) as tools:
-        known = run(tools.catalog, run_id)
-        tools.catalog.recover()
-        tools.catalog.reclaim_expired(known.id)
-        tools.catalog.reclaim_dead(known.id, is_gone)
-        tools.catalog.reopen_run(known.id, triggered_by)
-        return _work(tools, known.id, ())
+    """Take a run up again in whatever state it is: only what is missing is made.
+
+    One that another process keeps is followed to its end; one that is over has its out folder filled again. Raises
+    NotFound.
+    """
+    settings = Settings()
+    with workshop(settings) as tools:
+        catalog = tools.catalog
+        known = run(catalog, run_id)
+        catalog.recover()
+        hand_out = chosen(tools, settings)
+        if not take_over(catalog, known.id, keep_seconds(settings), asked=True):
+            listener.get().followed(known.id, known.keeper or "another process")
+            _kept(tools, known.id, hand_out)
+            if known.state not in ("cancelling", "paused"):
+                return _outcome(tools, known.id, (), None)
+            catalog.keep_run(known.id, worker_name(), keep_seconds(settings))
+        catalog.reclaim_expired(known.id)
+        catalog.reclaim_dead(known.id, is_gone)
+        catalog.reopen_run(known.id, triggered_by)
+        catalog.reopen_damaged(known.id, triggered_by)
+        if run(catalog, known.id).state in ENDED:
+            catalog.let_go(known.id, worker_name())
+            listener.get().over(known.id, known.state)
+            return _outcome(tools, known.id, (), None)
+        return _work(tools, known.id, hand_out, ())
 
 
-def _work(tools: Tools, run_id: str, damaged: tuple[str, ...]) -> Outcome:
-    catalog = tools.catalog
+def _work(tools: Tools, run_id: str, hand_out: HandOut, damaged: tuple[str, ...]) -> Outcome:
     listener.get().submitted(run_id)
-    catalog.set_run_state(run_id, "running", flow_run_id=flow_run.id or None)
-    waiting = shots_of(catalog, run_id, ["waiting"])
-    for batch in cut_batches(waiting, lambda shot: float(shot.plan.get("seconds", 0.0)), slots=1):
-        render(run_id, catalog.new_batch(run_id, batch), batch)
-    catalog.finish_run(run_id)
-    rows = deliveries_of(catalog, run_id=run_id)
-    out = write_out_folder(
-        catalog,
-        Path(run(catalog, run_id).out_folder),
-        shots_of(catalog, run_id),
-        rows,
-        progress=lambda done, total: listener.get().step("filling the out folder", done, total),
-    )
+    tools.catalog.set_run_state(run_id, "running", flow_run_id=flow_run.id or None)
+    return _outcome(tools, run_id, damaged, _kept(tools, run_id, hand_out))
+
+
+def _kept(tools: Tools, run_id: str, hand_out: HandOut) -> OutFolder | None:
+    """Keep the run until it is over; its out folder, where this process was the one to fill it."""
+    out: list[OutFolder] = []
+    keep(tools, run_id, hand_out, flow_run.id or None, out.append)
+    return out[-1] if out else None
+
+
+def _outcome(tools: Tools, run_id: str, damaged: tuple[str, ...], out: OutFolder | None) -> Outcome:
+    catalog = tools.catalog
+    out = out or fill_out_folder(catalog, run_id)
     status = run_status(catalog, run_id)
     _leave_artifacts(status, out)
     noticed = (f"{key}, {what}" for key, what in remade_from_damage(catalog, run_id))
-    return Outcome(status, rows, out, tuple(dict.fromkeys([*damaged, *noticed])))
+    return Outcome(status, deliveries_of(catalog, run_id=run_id), out, tuple(dict.fromkeys([*damaged, *noticed])))
 
 
 def _leave_artifacts(status: RunStatus, out: OutFolder) -> None:

@@ -1,25 +1,22 @@
-"""From a planned run to the rows of the catalog, and from there to batches of a sensible size."""
+"""From a planned run to the rows of the catalog."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from heapq import merge
 
 from catalog.catalog import Catalog
-from catalog.deliveries import Delivered, Reuse
-from catalog.ids import shot_id
-from catalog.queries import ShotRow
-from catalog.runs import NewRendition, NewShot
-from manifests.manifest import Item
+from catalog.deliveries import Delivered
+from catalog.json_text import JsonText
+from catalog.runs import NewRendition, NewShot, Priority
+from manifests.manifest import Item, Refused
 from tasks.execute import intact
+from tasks.planner.facts import code_version
 from tasks.planner.plan import ShotPlan
 from tasks.planner.planner import Planned, RunPlan
 from tasks.tools import Tools
-
-LONGEST_BATCH = 600.0
-SHORTEST_BATCH = 60.0
-"""Seconds of work in one batch: a flow run costs seconds of its own, and a death loses no more than a batch."""
 
 
 def new_renditions(plan: ShotPlan) -> list[NewRendition]:
@@ -61,51 +58,52 @@ def verified(
     return replace(run, standing=replace(run.standing, current=current)), damaged
 
 
-def submit(catalog: Catalog, run: RunPlan, *, triggered_by: str, out_folder: str, flow_run_id: str | None) -> str:
+def submit(
+    catalog: Catalog,
+    run: RunPlan,
+    *,
+    triggered_by: str,
+    out_folder: str,
+    flow_run_id: str | None,
+    priority: Priority = "normal",
+) -> str:
     """Write the run down with all its shots, and return its id.
 
-    Shots that cannot be made are quarantined at once; those whose every delivery stands are done at once.
+    Shots that cannot be made are quarantined at once, refused rows among them; those whose every delivery stands are
+    done at once.
     """
-    items = {item.id: item for item in run.manifest.items}
-    run_id = catalog.submit_run(
+    return catalog.submit_run(
         name=run.manifest.name,
         kind=run.manifest.kind,
         manifest_sha256=run.manifest.sha256,
-        manifest=run.manifest.resolved(),
+        manifest=run.manifest.head(),
         triggered_by=triggered_by,
         out_folder=out_folder,
-        shots=[_new_shot(planned, items[planned.shot.item_id], run) for planned in run.shots],
+        shots=_new_shots(run),
         flow_run_id=flow_run_id,
+        priority=priority,
+        code_version=code_version(),
     )
-    catalog.reuse_deliveries(
-        [
-            Reuse(shot_id(run_id, position), shared.name, run.standing.current[delivery.ask_sha256].id)
-            for position, planned in enumerate(run.shots, start=1)
-            if planned.plan is not None and not run.to_make(planned.plan)
-            for shared in planned.plan.renditions
-            for delivery in shared.deliveries
-        ]
+
+
+def _new_shots(run: RunPlan) -> Iterator[NewShot]:
+    """Every shot as the catalog takes it, and every refused row, in the order of the manifest."""
+    items = {item.id: item for item in run.manifest.items}
+    refused = ((row.line, _refused(row)) for row in run.manifest.refused)
+    shots = ((planned.shot.line, _new_shot(planned, items[planned.shot.item_id], run)) for planned in run.shots)
+    for _, shot in merge(refused, shots, key=lambda told: told[0]):
+        yield shot
+
+
+def _refused(row: Refused) -> NewShot:
+    return NewShot(
+        key=row.key,
+        item=row.item_id,
+        line=row.line,
+        state="quarantined",
+        error_code=row.problems[0].code,
+        error_message="\n".join(map(str, row.problems)),
     )
-    return run_id
-
-
-def cut_batches(shots: Sequence[ShotRow], seconds: Callable[[ShotRow], float], slots: int) -> list[list[str]]:
-    """Ids of `shots` in batches of min(10 minutes, run / (2 x slots)) of work each, but at least 1 minute.
-
-    `slots`: how many batches can be worked at once. The order of the manifest is kept.
-    """
-    estimated = [(shot.id, seconds(shot)) for shot in shots]
-    total = sum(cost for _, cost in estimated)
-    size = max(SHORTEST_BATCH, min(LONGEST_BATCH, total / (2 * slots)))
-    batches: list[list[str]] = []
-    filled = size
-    for shot, cost in estimated:
-        if filled + cost / 2 >= size:
-            batches.append([])
-            filled = 0.0
-        batches[-1].append(shot)
-        filled += cost
-    return batches
 
 
 def _new_shot(planned: Planned, item: Item, run: RunPlan) -> NewShot:
@@ -116,17 +114,25 @@ def _new_shot(planned: Planned, item: Item, run: RunPlan) -> NewShot:
         **{name: getattr(ask, name) for name in ("shot", "panel", "dialogue", "action", "notes") if getattr(ask, name)},
         **{f"meta.{name}": value for name, value in ask.meta.items()},
     }
+    done = plan is not None and not run.to_make(plan)
     return NewShot(
         key=shot.key,
         item=shot.item_id,
         variant=shot.variant,
         line=shot.line,
-        ask=ask.model_dump(mode="json"),
-        plan=plan.model_copy(update={"seconds": planned.seconds}).model_dump(mode="json") if plan else {},
+        ask=JsonText(ask.model_dump_json()),
+        plan=JsonText(planned.plan_text or "{}"),
         meta=told,
-        state="quarantined" if plan is None else "waiting" if run.to_make(plan) else "done",
+        state="quarantined" if plan is None else "done" if done else "waiting",
         error_code=planned.problems[0].code if planned.problems else None,
         error_message="\n".join(str(problem) for problem in planned.problems) or None,
         tags=[*item.tags, *ask.tags],
         renditions=new_renditions(plan) if plan else (),
+        reuses=[
+            (shared.name, run.standing.current[delivery.ask_sha256].id)
+            for shared in plan.renditions
+            for delivery in shared.deliveries
+        ]
+        if plan and done
+        else (),
     )

@@ -122,9 +122,9 @@ class Workroom:
             return replace(self.work(tools, run_id), plan=planned)
 
     @staticmethod
-    def submit(tools: Tools, planned: RunPlan) -> str:
+    def submit(tools: Tools, planned: RunPlan, **more: Any) -> str:
         folder = str(planned.manifest.out_folder)
-        return submit(tools.catalog, planned, triggered_by="test", out_folder=folder, flow_run_id=None)
+        return submit(tools.catalog, planned, triggered_by="test", out_folder=folder, flow_run_id=None, **more)
 
     def work(self, tools: Tools, run_id: str) -> Ended:
         catalog = tools.catalog

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from catalog.queries import ShotRow
 from manifests.loader import load
 from tasks.planner.estimate import SHIPPED, Speeds, bytes_of
 from tasks.planner.planner import RunPlan, sampled
 from tasks.prepare import look
-from tasks.submission import LONGEST_BATCH, SHORTEST_BATCH, cut_batches
 from tests.tasks.asked import ask, only, plan
 from tests.workroom import Workroom
 
@@ -135,29 +133,6 @@ def test_a_sample_is_what_the_whole_run_would_make(room: Workroom) -> None:
     assert [row.item for row in sample.rows] == ["a", "c"]
     whole = room.run(manifest)
     assert {row.item: row.made for row in whole.rows} == {"a": False, "b": True, "c": False}
-
-
-def test_batches_are_one_to_ten_minutes_in_the_manifests_order() -> None:
-    shots = [_row(n) for n in range(100)]
-
-    def cut(seconds: float, slots: int) -> list[list[str]]:
-        batches = cut_batches(shots, lambda shot: seconds, slots)
-        assert [shot for batch in batches for shot in batch] == [shot.id for shot in shots]
-        return batches
-
-    assert len(cut(0.1, 1)) == 1, "little work is one batch"
-    for seconds, slots in ((3, 1), (30, 1), (30, 8), (500, 2)):
-        batches = cut(seconds, slots)
-        works = [len(batch) * seconds for batch in batches]
-        assert max(works) <= max(LONGEST_BATCH, 100 * seconds / (2 * slots)) + seconds, works
-        assert max(works) <= LONGEST_BATCH + seconds, works
-        assert min(works[:-1], default=SHORTEST_BATCH) >= min(SHORTEST_BATCH, seconds) - seconds / 2, works
-        assert len(batches) >= 2 * slots or max(works) <= SHORTEST_BATCH + seconds, (len(batches), works)
-    assert cut_batches([], lambda shot: 1.0, 1) == []
-
-
-def _row(number: int) -> ShotRow:
-    return ShotRow(f"r.{number:05d}", "r", f"k{number}", f"k{number}", "", 1, {}, {}, {}, "waiting", 0, 0, None, None)
 
 
 def _to_make(planned: RunPlan) -> dict[str, list[str]]:

@@ -1,0 +1,103 @@
+"""What Prefect says of flow runs. Hints, never the truth: a killed host leaves `Running`, a late signal `Crashed`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.exceptions import ObjectNotFound, PrefectException
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+PAGE = 200
+"""Flow runs that Prefect's API tells at once."""
+
+
+class PrefectAway(Exception):
+    """Prefect's server does not answer, or answers with an error of its own: what it says is not known just now."""
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One flow run as Prefect sees it: its state's type (`SCHEDULED`, `RUNNING`, ...), for how many seconds."""
+
+    state: str
+    seconds: float
+
+    @property
+    def over(self) -> bool:
+        """Prefect will not run it any more."""
+        return self.state in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED", "CANCELLING")
+
+    @property
+    def cancelled(self) -> bool:
+        """A person cancelled it."""
+        return self.state in ("CANCELLED", "CANCELLING")
+
+    @property
+    def started(self) -> bool:
+        """A worker took it."""
+        return self.state in ("PENDING", "RUNNING")
+
+
+@contextmanager
+def asking() -> Iterator[SyncPrefectClient]:
+    """A client of the server at PREFECT_API_URL. Raises PrefectAway where it cannot be asked."""
+    try:
+        with get_client(sync_client=True) as client:
+            yield client
+    except ObjectNotFound:
+        raise
+    except (httpx.HTTPError, PrefectException, OSError) as error:
+        raise PrefectAway(f"Prefect's server is away: {type(error).__name__}: {error}") from error
+
+
+def hints_of(flow_run_ids: Iterable[str]) -> dict[str, Hint]:
+    """What Prefect says of these flow runs, without those it does not know. One call for 200. Raises PrefectAway."""
+    wanted = [UUID(one) for one in flow_run_ids]
+    found: dict[str, Hint] = {}
+    if not wanted:
+        return found
+    with asking() as client:
+        for start in range(0, len(wanted), PAGE):
+            these = FlowRunFilter(id=FlowRunFilterId(any_=wanted[start : start + PAGE]))
+            found |= {str(one.id): _hint(one) for one in client.read_flow_runs(flow_run_filter=these, limit=PAGE)}
+    return found
+
+
+def cancelled_by_a_person(flow_run_id: str | None) -> bool:
+    """Whether someone cancelled this flow run on Prefect's page; False where Prefect cannot be asked."""
+    if not flow_run_id:
+        return False
+    try:
+        hint = hints_of([flow_run_id]).get(flow_run_id)
+    except PrefectAway:
+        return False
+    return hint is not None and hint.cancelled
+
+
+def withdraw(flow_run_ids: Collection[str]) -> None:
+    """Cancel flow runs that no worker has taken yet, so that none is started for nothing. Raises PrefectAway."""
+    from prefect.states import Cancelled
+
+    waiting = [one for one, hint in hints_of(flow_run_ids).items() if hint.state == "SCHEDULED"]
+    if not waiting:
+        return
+    with asking() as client:
+        for one in waiting:
+            client.set_flow_run_state(UUID(one), Cancelled(message="its batch is not wanted any more"))
+
+
+def _hint(flow_run: FlowRun) -> Hint:
+    state: Any = flow_run.state
+    if state is None:
+        return Hint("SCHEDULED", 0.0)
+    return Hint(state.type.value, max(0.0, (datetime.now(UTC) - state.timestamp).total_seconds()))
