@@ -57,11 +57,11 @@ def expired() -> ColumnElement[bool]:
     return and_(Shot.state == "claimed", Shot.lease_expires_at < clock())
 
 
-def _free(worker_id: str) -> ColumnElement[bool]:
+def _free(worker_id: str | None) -> ColumnElement[bool]:
     """Shots a worker may take: waiting, due, of a run that goes on, and not failed by it while others could try."""
     goes_on = exists().where(Run.id == Shot.run_id, Run.paused_code.is_(None), Run.state.in_(("planned", "running")))
     free = and_(Shot.state == "waiting", or_(Shot.not_before.is_(None), Shot.not_before <= clock()), goes_on)
-    if not worker_id:
+    if worker_id is None:
         return free
     return and_(free, or_(Shot.failed_on.is_(None), Shot.failed_on != worker_id, not_(others_alive(worker_id))))
 
@@ -69,17 +69,16 @@ def _free(worker_id: str) -> ColumnElement[bool]:
 class ClaimLedger(Ledger):
     """Claiming, renewing, giving back and finishing shots."""
 
-    def claim(
-        self, batch_id: str | None, shot_ids: Sequence[str], worker: str, lease_seconds: float, *, worker_id: str = ""
-    ) -> list[Claim]:
+    def claim(self, batch_id: str | None, shot_ids: Sequence[str], worker: str, lease_seconds: float) -> list[Claim]:
         """Take those of `shot_ids` that are free, or whose lease ran out, for `lease_seconds`.
 
         All in one step: of any number of workers asking for one shot, exactly one gets it. A shot is free while it
         waits, is due, and its run is neither paused nor over nor being cancelled. `worker` is the process that holds
-        the lease; `worker_id` its row in `workers`, which gets no shot that it failed while others could try.
+        the lease; the worker whose batch it is gets no shot that it failed while others could try.
         """
         claims: list[Claim] = []
         with self.database.write() as connection:
+            worker_id = connection.scalar(select(Batch.worker_id).where(Batch.id == batch_id)) if batch_id else None
             for part in chunks(shot_ids):
                 reclaim(connection, and_(Shot.id.in_(part), expired()), "a new claim took over its shot")
                 # SKIP LOCKED is PostgreSQL's; on SQLite, where it is dropped, BEGIN IMMEDIATE has made us alone.

@@ -14,6 +14,9 @@ from catalog.errors import NotFound
 from catalog.ledger import Ledger
 from catalog.tables import Batch, BatchShot, Shot, Worker
 
+CLAIM_SECONDS = 60.0
+"""A batch that runs has claimed by then whatever it is going to."""
+
 
 @dataclass(frozen=True)
 class IdleShot:
@@ -70,10 +73,11 @@ def batch(catalog: Ledger, batch_id: str) -> BatchRow:
 def idle_shots(catalog: Ledger, run_id: str) -> list[IdleShot]:
     """A run's shots that wait, are due, and are in no batch that may still claim them, in the order of the manifest.
 
-    A running batch has claimed what it could: what came back from it is idle at once.
+    What came back from a running batch is idle at once; what it did not claim, CLAIM_SECONDS after it began.
     """
     planned = Batch.state == "planned"
-    coming = and_(Batch.state == "running", or_(Shot.batch_id.is_(None), Shot.batch_id != Batch.id))
+    begins = and_(Batch.state == "running", Batch.started_at > clock(-CLAIM_SECONDS))
+    coming = and_(begins, or_(Shot.batch_id.is_(None), Shot.batch_id != Batch.id))
     handed_out = exists().where(BatchShot.shot_id == Shot.id, Batch.id == BatchShot.batch_id, or_(planned, coming))
     due = or_(Shot.not_before.is_(None), Shot.not_before <= clock())
     query = (

@@ -48,4 +48,5 @@ def incident_counts(catalog: Ledger, run_id: str) -> dict[str, int]:
     """How often each kind of incident happened in a run, by code."""
     query = select(Incident.code, func.count()).where(Incident.run_id == run_id).group_by(Incident.code)
     with catalog.database.read() as connection:
-        return {code: count for code, count in connection.execute(query.order_by(Incident.code))}
+        rows = connection.execute(query.order_by(Incident.code)).all()
+    return {row[0]: row[1] for row in rows}
