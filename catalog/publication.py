@@ -3,7 +3,7 @@
 The order (each arrow is a place to die, `catalog/failpoints.py`): the staged file is validated by its stage -> flushed
 and hashed -> the execution is journalled as `publishing` with its digests -> renamed -> the folder flushed -> marked
 `done` with its artifacts `present` in one transaction, if the fencing token still holds. `recover` finishes or
-removes what is found journalled.
+removes what is found journalled. In a bucket an upload that is read back takes the place of the rename.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, true, update
 
 from catalog.artifacts import ArtifactLedger, Figure, write_figures
 from catalog.claims import Claim, check_claim
@@ -23,7 +23,8 @@ from catalog.errors import CatalogError, Damaged, NotFound, StoreUnavailable
 from catalog.executions import ExecutionLedger, Made, load_executions, still_running
 from catalog.failpoints import reach
 from catalog.store import hash_file, location_of
-from catalog.tables import Artifact, Execution, ExecutionOutput
+from catalog.store.faults import storage
+from catalog.tables import Artifact, Execution, ExecutionOutput, Shot
 
 
 def _no_media() -> Mapping[str, Any]:
@@ -45,7 +46,7 @@ class StagedFile:
 
 @dataclass(frozen=True)
 class _Line:
-    """One file in the journal."""
+    """One file in the journal; `temp` is its name in the store's `incoming`."""
 
     temp: str
     role: str
@@ -140,31 +141,47 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             return load_executions(connection, [winner], self.store)[0]
 
     def recover(self, leftovers_after_seconds: float = 86_400.0) -> list[str]:
-        """Finish every publication whose files are all there, withdraw the others; returns the executions touched.
+        """Finish publications whose files are all there, withdraw those nobody can finish; returns both.
 
-        Safe beside living publishers: what it does for them they would have done next. Temporary files nobody has
-        written to for `leftovers_after_seconds` are removed.
+        Safe beside living publishers, here and on other machines: what it finishes for them they would have done next,
+        and what it does not find may lie on a disk it cannot see, so while their claim holds it is theirs. Temporary
+        files nobody has written to for `leftovers_after_seconds` are removed.
         """
         with self.database.read() as connection:
             query = (
                 select(Execution.id, Execution.pending).where(Execution.state == "publishing").order_by(Execution.id)
             )
             found = {execution: _Journal.read(pending or {}) for execution, pending in connection.execute(query)}
+        ended: list[str] = []
         for execution_id, journal in found.items():
             try:
                 for line in journal.files:
-                    _check_staged(line)
+                    self._check_staged(line)
                 self._finish(execution_id, journal, None)
+                ended.append(execution_id)
             except (NotFound, Damaged) as error:
-                self._withdraw(execution_id, "PUBLICATION_LOST", f"its process died and its files are gone: {error}")
+                why = f"its process died and its files are gone: {error}"
+                if self._withdraw(execution_id, "PUBLICATION_LOST", why, self._abandoned(leftovers_after_seconds)):
+                    ended.append(execution_id)
             except CatalogError as error:
                 if error.code != "EXECUTION_ENDED":  # its living publisher ended it meanwhile
                     raise
         journalled = {line.temp for journal in found.values() for line in journal.files}
         for temp in self.store.leftovers(leftovers_after_seconds):
-            if str(temp) not in journalled:
+            if temp.name not in journalled:
                 self.store.discard(temp)
-        return list(found)
+        return ended
+
+    def _abandoned(self, silent_seconds: float) -> ColumnElement[bool]:
+        """Executions that no process will end: their claim is no longer the last one of their shot.
+
+        A lease that ran out is not enough: its holder may sleep, and the token is the truth. One made without a claim
+        is given up when it has been silent, where it may have been staged on a disk that others do not see.
+        """
+        claim = (Shot.id == Execution.shot_id) & (Shot.lease_token == Execution.lease_token)
+        held = select(Shot.id).where(claim, Shot.state == "claimed").exists()
+        unclaimed = Execution.shot_id.is_(None)
+        return ~held if self.store.shared else ~held & (~unclaimed | (Execution.touched_at < clock(-silent_seconds)))
 
     def _journal(self, execution_id: str) -> _Journal | None:
         """The journal of an earlier call that the storage interrupted."""
@@ -175,8 +192,24 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
 
     def _weigh(self, file: StagedFile) -> _Line:
         self.store.flush(file.path)
-        size = file.path.stat().st_size
-        return _Line(str(file.path), file.role, file.kind, hash_file(file.path), size, dict(file.media))
+        with storage(f"read '{file.path}'"):
+            sha256, size = hash_file(file.path), file.path.stat().st_size
+        return _Line(file.path.name, file.role, file.kind, sha256, size, dict(file.media))
+
+    def _staged(self, line: _Line) -> Path:
+        # By name: the machine that staged it may have mounted the store elsewhere.
+        return self.store.incoming / line.temp
+
+    def _check_staged(self, line: _Line) -> None:
+        """A machine that lost power may have kept a name and lost bytes: believe the hash, not the name."""
+        temp = self._staged(line)
+        try:
+            with storage(f"read '{temp}'"):
+                found = hash_file(temp)
+        except FileNotFoundError:
+            return  # settled already, or staged on another machine: `_settle` verifies what it became
+        if found != line.sha256:
+            raise Damaged(f"staged file '{temp.name}' hashes to {found[:12]}, wanted {line.sha256[:12]}", line.sha256)
 
     def _finish(self, execution_id: str, journal: _Journal, claim: Claim | None) -> Made:
         """Rename what is journalled and mark it done: the second half of `publish`, and all of `recover`."""
@@ -213,7 +246,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
 
     def _settle(self, line: _Line) -> str:
         try:
-            return self.store.settle(Path(line.temp), line.sha256)
+            return self.store.settle(self._staged(line), line.sha256)
         except FileNotFoundError:  # settled before: by the publisher that died, or by `recover` while this one slept
             self.store.verify(line.sha256)
             return self.store.find(line.sha256) or location_of(line.sha256, Path(line.temp).suffix)
@@ -236,36 +269,31 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         connection.execute(update(Execution).where(Execution.id == execution_id).values(done))
         return execution_id
 
-    def _withdraw(self, execution_id: str, code: str, why: str) -> None:
-        """Take back a publication: the row says why, and files that no row vouches for are removed."""
+    def _withdraw(self, execution_id: str, code: str, why: str, where: ColumnElement[bool] | None = None) -> bool:
+        """Take back a publication: the row says why, and files that no row vouches for are removed.
+
+        Only if it has not ended and `where` holds for it; whether that was so.
+        """
         with self.database.write() as connection:
             one_publisher(connection)
             running = Execution.state.in_(("running", "publishing"))
             row = connection.execute(
-                select(Execution.pending).where(Execution.id == execution_id, running)
+                select(Execution.pending).where(
+                    Execution.id == execution_id, running, true() if where is None else where
+                )
             ).one_or_none()
             if row is None:
-                return
+                return False
             ended = {"state": "failed", "error_code": code, "error_message": why, "pending": None, "ended_at": clock()}
             connection.execute(update(Execution).where(Execution.id == execution_id).values(ended))
             others = connection.scalars(select(Execution.pending).where(Execution.state == "publishing")).all()
             expected = {line.sha256 for other in others if other for line in _Journal.read(other).files}
             for line in _Journal.read(row.pending).files if row.pending else ():
-                self.store.discard(Path(line.temp))
+                self.store.discard(self._staged(line))
                 vouched = connection.scalar(select(Artifact.sha256).where(Artifact.sha256 == line.sha256))
                 if vouched is None and line.sha256 not in expected and self.has_file(line.sha256):
                     self.store.remove(line.sha256)
-
-
-def _check_staged(line: _Line) -> None:
-    """A machine that lost power may have kept a name and lost bytes: believe the hash, not the name."""
-    temp = Path(line.temp)
-    try:
-        found = hash_file(temp)
-    except FileNotFoundError:
-        return  # renamed already; `_settle` verifies what it became
-    if found != line.sha256:
-        raise Damaged(f"staged file '{temp.name}' hashes to {found[:12]}, wanted {line.sha256[:12]}", line.sha256)
+        return True
 
 
 def _figures_of(

@@ -37,7 +37,7 @@ def etag_of(path: Path) -> str:
 class BucketStore(Store):
     """A bucket, staged and cached on this machine's own disk."""
 
-    lasting = False
+    lasting = shared = False
 
     def __init__(self, bucket: Bucket, cache: Cache) -> None:
         self.bucket, self.cache = bucket, cache

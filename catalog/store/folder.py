@@ -26,7 +26,7 @@ def flush_folder(folder: Path) -> None:
 class FolderStore(Store):
     """`<root>/ab/cd/<sha256>.<ext>`; staged in `<root>/incoming`, so that settling is a rename on every machine."""
 
-    lasting = True
+    lasting = shared = True
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()

@@ -37,6 +37,8 @@ class Store(ABC):
 
     lasting: bool
     """Whether `path` gives files that stay: they may be linked to. A cache's files are evicted one day."""
+    shared: bool
+    """Whether what other machines stage lies in this same `incoming`."""
 
     def __init__(self, incoming: Path, url: str) -> None:
         self.url, self.incoming = url, incoming
