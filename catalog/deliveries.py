@@ -94,7 +94,7 @@ class DeliveryLedger(Ledger):
             if claim is not None:
                 check_claim(connection, claim)
             self._check_present(connection, [artifact] if poster is None else [artifact, poster])
-            place = self._places(connection, [shot_id]).get((shot_id, rendition))
+            place = _places(connection, [shot_id]).get((shot_id, rendition))
             if place is None:
                 raise NotFound(f"shot '{shot_id}' has no rendition '{rendition}' in this catalog")
             recipe = connection.scalar(select(Execution.recipe_sha256).where(Execution.id == execution_id))
@@ -116,23 +116,7 @@ class DeliveryLedger(Ledger):
         """
         with self.database.write() as connection:
             for part in chunks(reuses):
-                query = select(Delivery).where(Delivery.id.in_([reuse.delivery_id for reuse in part]))
-                older = {row.id: row for row in connection.execute(query)}
-                places = self._places(connection, [reuse.shot_id for reuse in part])
-                slots: dict[Reuse, _Slot] = {}
-                wanted: dict[_Slot, tuple[str, _Content]] = {}
-                for reuse in part:
-                    old, place = older.get(reuse.delivery_id), places.get((reuse.shot_id, reuse.rendition))
-                    if old is None or place is None:
-                        raise NotFound(f"cannot reuse: no such delivery, shot or rendition: {reuse}")
-                    slots[reuse] = slot = _Slot(*place, old.preset)
-                    content = _Content(*(getattr(old, column.name) for column in fields(_Content)))
-                    wanted[slot] = (reuse.shot_id, content)
-                ids = _occupy(connection, wanted, refreshed=False)
-                _serve(
-                    connection,
-                    [{"shot_id": x.shot_id, "delivery_id": ids[slot][0], "made": False} for x, slot in slots.items()],
-                )
+                serve_again(connection, part)
         return len(reuses)
 
     def current_delivery(self, ask_sha256: str, preset: str | None = None) -> Delivered | None:
@@ -153,12 +137,15 @@ class DeliveryLedger(Ledger):
 
     def place(self, shot_id: str, delivery_id: str, path: Path) -> None:
         """Write down where a shot's delivery was put for people."""
-        with self.database.write() as connection:
-            connection.execute(
-                update(ShotDelivery)
-                .where(ShotDelivery.shot_id == shot_id, ShotDelivery.delivery_id == delivery_id)
-                .values(placed_path=str(path))
-            )
+        self.place_all([(shot_id, delivery_id, path)])
+
+    def place_all(self, placed: Sequence[tuple[str, str, Path]]) -> None:
+        """Write down where deliveries were put for people: (shot, delivery, path), all in one transaction."""
+        which = (ShotDelivery.shot_id == bindparam("shot"), ShotDelivery.delivery_id == bindparam("delivery"))
+        lines = [{"shot": shot, "delivery": delivery, "put": str(path)} for shot, delivery, path in placed]
+        if lines:
+            with self.database.write() as connection:
+                connection.execute(update(ShotDelivery).where(*which).values(placed_path=bindparam("put")), lines)
 
     def _load(self, connection: Connection, query: Select[*tuple[Any, ...]]) -> list[Delivered]:
         return [delivered(row, self.store) for row in connection.execute(query)]
@@ -172,20 +159,6 @@ class DeliveryLedger(Ledger):
                     f"cannot deliver artifact {digest[:12]}: it is {state or 'unknown'}, not present; make it again",
                     code="NOT_PRESENT",
                 )
-
-    @staticmethod
-    def _places(connection: Connection, shot_ids: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, str, str]]:
-        """(shot, rendition) -> a slot without its preset."""
-        query = (
-            select(Shot.id, Rendition.name, Run.name, Run.kind, Shot.key)
-            .join(Run, Run.id == Shot.run_id)
-            .join(Rendition, Rendition.shot_id == Shot.id)
-            .where(Shot.id.in_(shot_ids))
-        )
-        return {
-            (shot, rendition): (manifest, kind, key, rendition)
-            for shot, rendition, manifest, kind, key in connection.execute(query)
-        }
 
 
 @dataclass(frozen=True)
@@ -207,6 +180,41 @@ class _Content:
     poster_sha256: str | None
     execution_id: str
     recipe_sha256: str
+
+
+def serve_again(connection: Connection, reuses: Sequence[Reuse]) -> None:
+    """`DeliveryLedger.reuse_deliveries` inside a transaction that does more; at most a chunk of them at once."""
+    query = select(Delivery).where(Delivery.id.in_([reuse.delivery_id for reuse in reuses]))
+    older = {row.id: row for row in connection.execute(query)}
+    places = _places(connection, [reuse.shot_id for reuse in reuses])
+    slots: dict[Reuse, _Slot] = {}
+    wanted: dict[_Slot, tuple[str, _Content]] = {}
+    for reuse in reuses:
+        old, place = older.get(reuse.delivery_id), places.get((reuse.shot_id, reuse.rendition))
+        if old is None or place is None:
+            raise NotFound(f"cannot reuse: no such delivery, shot or rendition: {reuse}")
+        slots[reuse] = slot = _Slot(*place, old.preset)
+        content = _Content(*(getattr(old, column.name) for column in fields(_Content)))
+        wanted[slot] = (reuse.shot_id, content)
+    ids = _occupy(connection, wanted, refreshed=False)
+    _serve(
+        connection,
+        [{"shot_id": x.shot_id, "delivery_id": ids[slot][0], "made": False} for x, slot in slots.items()],
+    )
+
+
+def _places(connection: Connection, shot_ids: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, str, str]]:
+    """(shot, rendition) -> a slot without its preset."""
+    query = (
+        select(Shot.id, Rendition.name, Run.name, Run.kind, Shot.key)
+        .join(Run, Run.id == Shot.run_id)
+        .join(Rendition, Rendition.shot_id == Shot.id)
+        .where(Shot.id.in_(shot_ids))
+    )
+    return {
+        (shot, rendition): (manifest, kind, key, rendition)
+        for shot, rendition, manifest, kind, key in connection.execute(query)
+    }
 
 
 def _occupy(

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import Connection, and_, case, func, insert, select, update
 
 from catalog.deaths import reclaim
 from catalog.dialect import clock
 from catalog.errors import CatalogError, NotFound
 from catalog.ids import new_id, shot_id
+from catalog.json_text import JsonText
 from catalog.keeping import GOING, UNPAUSED
-from catalog.ledger import Ledger, write_audit
+from catalog.ledger import Ledger, chunks, write_audit
 from catalog.tables import Rendition, Run, Shot, ShotTag
 
 RunState = Literal["planned", "running", "done", "failed", "cancelling", "cancelled"]
 Priority = Literal["urgent", "normal", "low"]
 
 ENDED = ("done", "failed", "cancelled")
+WRITTEN_AT_ONCE = 500
+"""Shots in memory while a run is written down."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,16 @@ class NewShot:
     item: str
     variant: str = ""
     line: int | None = None
-    ask: Mapping[str, Any] = field(default_factory=_nothing)
-    plan: Mapping[str, Any] = field(default_factory=_nothing)
+    ask: Mapping[str, Any] | JsonText = field(default_factory=_nothing)
+    plan: Mapping[str, Any] | JsonText = field(default_factory=_nothing)
     meta: Mapping[str, Any] = field(default_factory=_nothing)
     state: Literal["waiting", "done", "quarantined"] = "waiting"
     error_code: str | None = None
     error_message: str | None = None
     tags: Sequence[str] = ()
     renditions: Sequence[NewRendition] = ()
+    reuses: Sequence[tuple[str, str]] = ()
+    """(rendition, delivery): what stands already and serves this shot as it is."""
 
 
 class RunLedger(Ledger):
@@ -71,52 +76,17 @@ class RunLedger(Ledger):
         manifest: Mapping[str, Any],
         triggered_by: str,
         out_folder: str,
-        shots: Sequence[NewShot],
+        shots: Iterable[NewShot],
         flow_run_id: str | None = None,
         priority: Priority = "normal",
         code_version: str | None = None,
     ) -> str:
-        """Write down a run and all its shots at once; returns the run's id. Shots are `<run>.00001` ... in order."""
-        keys = Counter(shot.key for shot in shots)
-        twice = [key for key, times in keys.items() if times > 1]
-        if twice:
-            raise CatalogError(f"run '{name}': shots share a key: {', '.join(sorted(twice)[:5])}; give each its own")
+        """Write down a run and all its shots, and return its id. Shots are `<run>.00001` ... in order.
+
+        `shots` are drawn and written some at a time, in one transaction: a reader sees the run whole or not at all.
+        Nothing is written where two shots share a key (CatalogError) or a reused delivery is unknown (NotFound).
+        """
         run_id = new_id("r")
-        rows = [
-            {
-                "id": shot_id(run_id, position),
-                "run_id": run_id,
-                "position": position,
-                "key": shot.key,
-                "item": shot.item,
-                "variant": shot.variant,
-                "line": shot.line,
-                "ask": dict(shot.ask),
-                "plan": dict(shot.plan),
-                "meta": dict(shot.meta),
-                "state": shot.state,
-                "error_code": shot.error_code,
-                "error_message": shot.error_message,
-            }
-            for position, shot in enumerate(shots, start=1)
-        ]
-        tags = [
-            {"shot_id": row["id"], "tag": tag}
-            for row, shot in zip(rows, shots, strict=True)
-            for tag in dict.fromkeys(shot.tags)
-        ]
-        renditions = [
-            {
-                "shot_id": row["id"],
-                "name": rendition.name,
-                "width": rendition.width,
-                "height": rendition.height,
-                "rate": rendition.rate,
-                "frames": rendition.frames,
-            }
-            for row, shot in zip(rows, shots, strict=True)
-            for rendition in shot.renditions
-        ]
         with self.database.write() as connection:
             connection.execute(
                 insert(Run).values(
@@ -133,10 +103,8 @@ class RunLedger(Ledger):
                     code_version=code_version,
                 )
             )
-            for table, values in ((Shot, rows), (ShotTag, tags), (Rendition, renditions)):
-                if values:
-                    connection.execute(insert(table), values)
-            write_audit(connection, triggered_by, "submit", run_id, {"name": name, "kind": kind, "shots": len(shots)})
+            count = _write_shots(connection, run_id, name, shots)
+            write_audit(connection, triggered_by, "submit", run_id, {"name": name, "kind": kind, "shots": count})
         return run_id
 
     def set_run_state(
@@ -148,12 +116,17 @@ class RunLedger(Ledger):
         error_code: str | None = None,
         error_message: str | None = None,
     ) -> None:
-        """Move a run to `state`; its start is stamped once, its end when the state is final. Raises NotFound."""
+        """Move a run to `state`; its start is stamped once, its end when the state is final. Raises NotFound.
+
+        Only a run that goes on becomes `running`.
+        """
         values: dict[str, Any] = {"state": state, "error_code": error_code, "error_message": error_message}
         if flow_run_id is not None:
             values["flow_run_id"] = flow_run_id
         if state == "running":
-            values |= {"started_at": func.coalesce(Run.started_at, clock()), "ended_at": None}
+            # Whoever begins it late must not undo that it was cancelled, or has ended.
+            goes_on = case((Run.state.in_(GOING), "running"), else_=Run.state)
+            values |= {"state": goes_on, "started_at": func.coalesce(Run.started_at, clock())}
         if state in ENDED:
             values["ended_at"] = clock()
         with self.database.write() as connection:
@@ -240,3 +213,50 @@ def _run_state(state: str) -> RunState:
             return state
         case _:
             raise CatalogError(f"a run is in the unknown state '{state}'; this catalog was written by a newer version")
+
+
+def _write_shots(connection: Connection, run_id: str, name: str, shots: Iterable[NewShot]) -> int:
+    """All shots of a run with what hangs on them, a few hundred at a time; returns how many."""
+    from catalog.deliveries import Reuse, serve_again  # deliveries know claims, and claims know runs
+
+    keys: set[str] = set()
+    rest = enumerate(shots, start=1)
+    while part := list(islice(rest, WRITTEN_AT_ONCE)):
+        twice = [shot.key for _, shot in part if shot.key in keys or keys.add(shot.key)]
+        if twice:
+            raise CatalogError(f"run '{name}': shots share a key: {', '.join(sorted(twice)[:5])}; give each its own")
+        named = [(shot_id(run_id, position), position, shot) for position, shot in part]
+        values: list[tuple[Any, list[dict[str, Any]]]] = [
+            (Shot, [_shot_row(run_id, *one) for one in named]),
+            (ShotTag, [{"shot_id": of, "tag": tag} for of, _, shot in named for tag in dict.fromkeys(shot.tags)]),
+            (Rendition, [{"shot_id": of, **asdict(one)} for of, _, shot in named for one in shot.renditions]),
+        ]
+        for table, rows in values:
+            if rows:
+                connection.execute(insert(table), rows)
+        reuses = [Reuse(of, rendition, delivery) for of, _, shot in named for rendition, delivery in shot.reuses]
+        for some in chunks(reuses):
+            serve_again(connection, some)
+    return len(keys)
+
+
+def _shot_row(run_id: str, of: str, position: int, shot: NewShot) -> dict[str, Any]:
+    return {
+        "id": of,
+        "run_id": run_id,
+        "position": position,
+        "key": shot.key,
+        "item": shot.item,
+        "variant": shot.variant,
+        "line": shot.line,
+        "ask": _as_json(shot.ask),
+        "plan": _as_json(shot.plan),
+        "meta": dict(shot.meta),
+        "state": shot.state,
+        "error_code": shot.error_code,
+        "error_message": shot.error_message,
+    }
+
+
+def _as_json(value: Mapping[str, Any] | JsonText) -> Any:
+    return value if isinstance(value, JsonText) else dict(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -42,21 +43,21 @@ def print_problems(problems: Sequence[Problem]) -> None:
 def print_plan(plan: RunPlan, settings: Settings) -> None:
     """Shots x stages with the reason for each, then what it costs."""
     for planned in plan.shots[:SHOWN]:
-        if planned.plan is None:
+        if (told := planned.plan) is None:
             continue
-        head = f"[bold]{escape(planned.plan.key)}[/bold]"
-        for shared in planned.plan.renditions:
+        head = f"[bold]{escape(told.key)}[/bold]"
+        for shared in told.renditions:
             left = {one.preset for one in shared.deliveries if not plan.stands(one)}
             stands = [one.preset for one in shared.deliveries if one.preset not in left]
-            told = [f"stands: {', '.join(stands)}"] if stands else []
-            told += [f"needs {memory(shared.vram_bytes)}"] if shared.vram_bytes and left else []
-            out.print(f"{head}  {shared.name}" + (f"  [dim]{'; '.join(told)}[/dim]" if told else ""))
+            facts = [f"stands: {', '.join(stands)}"] if stands else []
+            facts += [f"needs {memory(shared.vram_bytes)}"] if shared.vram_bytes and left else []
+            out.print(f"{head}  {shared.name}" + (f"  [dim]{'; '.join(facts)}[/dim]" if facts else ""))
             table = Table(box=None, show_header=False, padding=(0, 1, 0, 3))
             for stage in shared.stages if left else ():
                 table.add_row(stage.replace("_still", " still"), f"[dim]{escape(shared.why.get(stage, ''))}[/dim]")
             if table.row_count:
                 out.print(table)
-        for note in planned.plan.notes:
+        for note in told.notes:
             out.print(f"   [yellow]note[/yellow] {escape(note)}", soft_wrap=True)
     if len(plan.shots) > SHOWN:
         out.print(f"... and {len(plan.shots) - SHOWN} more shots")
@@ -68,9 +69,12 @@ def print_problems_of_shots(plan: RunPlan) -> None:
     """Shots that cannot be made, with the reason."""
     for problem in plan.problems[:SHOWN]:
         err.print(f"[red]✗[/red] {escape(str(problem))}", soft_wrap=True)
-    bad = sum(1 for planned in plan.shots if planned.problems)
+    rows = len(plan.manifest.refused)
+    bad = sum(1 for planned in plan.shots if planned.problems) + rows
+    if len(plan.problems) > SHOWN:
+        err.print(f"... and {len(plan.problems) - SHOWN} more problems")
     if bad:
-        err.print(f"{bad} of {len(plan.shots)} shots cannot be made and would be quarantined", style="bold")
+        err.print(f"{bad} of {len(plan.shots) + rows} shots cannot be made and would be quarantined", style="bold")
 
 
 def print_summary(plan: RunPlan) -> None:
@@ -110,16 +114,9 @@ def _print_totals(plan: RunPlan, settings: Settings) -> None:
 
 def plan_totals(plan: RunPlan) -> dict[str, Any]:
     """What a plan adds up to: deliveries, seconds, bytes."""
-    asks = {
-        one.ask_sha256: plan.stands(one)
-        for planned in plan.shots
-        if planned.plan
-        for shared in planned.plan.renditions
-        for one in shared.deliveries
-    }
     return {
-        "deliveries_to_make": sum(not stands for stands in asks.values()),
-        "deliveries_standing": sum(asks.values()),
+        "deliveries_to_make": plan.deliveries_to_make,
+        "deliveries_standing": plan.deliveries_standing,
         "deliveries_older": len(plan.standing.older),
         "seconds": sum(plan.seconds.values()),
         "new_bytes": plan.new_bytes,
@@ -132,7 +129,7 @@ def plan_as_dict(plan: RunPlan, settings: Settings) -> dict[str, Any]:
     folder = settings.store.folder
     return {
         "manifest": plan.manifest.sha256,
-        "shots": [planned.plan.model_dump(mode="json") for planned in plan.shots if planned.plan],
+        "shots": [json.loads(planned.plan_text) for planned in plan.shots if planned.packed],
         "problems": plan.problems,
         "stages": [
             {"stage": stage, "engine": engine, "seconds": spent, "from": plan.speeds.basis[stage, engine]}

@@ -117,6 +117,10 @@ class Manifest:
         }
         return output_name(self.out_template, fields, preset(preset_name).container)
 
+    def head(self) -> dict[str, Any]:
+        """`resolved()` without its items, and how many there are: what a run keeps beside its shots."""
+        return self._head() | {"items": len(self.items), "shots": len(self.shots)}
+
     def _head(self) -> dict[str, Any]:
         refused = [{"key": row.key, "codes": [problem.code for problem in row.problems]} for row in self.refused]
         return ({"refused": refused} if refused else {}) | {

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Sequence
+import zlib
+from collections.abc import Callable, Generator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from catalog.catalog import Catalog
+from catalog.deliveries import Delivered
+from catalog.ledger import chunks
 from manifests.errors import Problem
 from manifests.manifest import Manifest, Shot
 from tasks.chain import Chain
@@ -18,21 +23,39 @@ from tasks.planner.standing import Standing, standing_deliveries
 from tasks.planner.survey import Sight, survey
 from tasks.prepare import PictureFacts
 
+PLANNED_AT_ONCE = 250
+"""Shots whose plans are in memory as objects; the others' lie packed, in a tenth of the room."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """One shot of a run: its plan, or the problems that keep it from being made (then it is quarantined)."""
 
     shot: Shot
-    plan: ShotPlan | None
+    packed: bytes
+    """The plan as compressed JSON; empty where there is none."""
     problems: tuple[Problem, ...]
     seconds: float
     """Estimated work that is left."""
 
+    @property
+    def plan(self) -> ShotPlan | None:
+        """The plan, unpacked: hold it only as long as you look at it."""
+        return ShotPlan.model_validate_json(self.plan_text) if self.packed else None
+
+    @property
+    def plan_text(self) -> str:
+        """The plan as JSON; empty where there is none."""
+        return zlib.decompress(self.packed).decode() if self.packed else ""
+
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A planned manifest. `seconds` by (stage, engine), `new_bytes` of the store, deliveries by state."""
+    """A planned manifest. `seconds` by (stage, engine), `new_bytes` of the store, deliveries by state.
+
+    `shots` are those of good rows; the rows that were refused are the manifest's `refused`. `to_make` and `standing`
+    count deliveries, those that two shots share once.
+    """
 
     manifest: Manifest
     shots: tuple[Planned, ...]
@@ -41,17 +64,19 @@ class RunPlan:
     seconds: Seconds
     new_bytes: int
     speeds: Speeds
+    deliveries_to_make: int = 0
+    deliveries_standing: int = 0
 
     @property
     def problems(self) -> list[Problem]:
-        """Everything wrong with any shot, in order."""
-        return [problem for planned in self.shots for problem in planned.problems]
+        """Everything wrong with any row or shot, in order."""
+        rows = [(row.line, problem) for row in self.manifest.refused for problem in row.problems]
+        rows += [(planned.shot.line, problem) for planned in self.shots for problem in planned.problems]
+        return [problem for _, problem in sorted(rows, key=lambda told: told[0])]
 
     def stands(self, delivery: DeliveryPlan) -> bool:
         """Whether a delivery is served as it is."""
-        if self.refresh and delivery.ask_sha256 in self.standing.older | self.standing.unsaid:
-            return False
-        return delivery.ask_sha256 in self.standing.current
+        return _stands(delivery, self.standing, self.refresh)
 
     def to_make(self, plan: ShotPlan) -> list[DeliveryPlan]:
         """The deliveries of a shot that are not there."""
@@ -71,20 +96,33 @@ def plan_run(
 ) -> RunPlan:
     """Plan every shot of `manifest`. Pictures are opened only where they changed since they were last looked at.
 
-    With `refresh`, deliveries that newer code, engines or weights would make differently are planned again.
+    With `refresh`, deliveries that newer code, engines or weights would make differently are planned again. Memory
+    grows by a few kB for each shot: plans are packed as they come.
     """
     facts = survey(
         catalog, (shot.ask for shot in manifest.shots), max_pixels=means.max_pixels, workers=workers, progress=progress
     )
-    files, speeds = {item.id: item.file for item in manifest.items}, speeds.on(means)
+    files = {item.id: item.file for item in manifest.items}
+    sum_up = _Sum(speeds.on(means), refresh)
+    shots: list[Planned] = []
     with _uncollected():
-        planned = [
-            _plan(manifest, shot, files[shot.item_id], facts[Sight.of(shot.ask)], means, refresh)
-            for shot in manifest.shots
-        ]
-        plans = [one.plan for one in planned if one.plan]
-        run = RunPlan(manifest, (), standing_deliveries(catalog, chain, plans), refresh, {}, 0, speeds)
-        return _costed(run, planned)
+        for part in chunks(manifest.shots, PLANNED_AT_ONCE):
+            found = [
+                _plan(manifest, shot, files[shot.item_id], facts[Sight.of(shot.ask)], means, refresh) for shot in part
+            ]
+            sum_up.stands(standing_deliveries(catalog, chain, [one for one in found if isinstance(one, ShotPlan)]))
+            shots += [_planned(shot, one, sum_up) for shot, one in zip(part, found, strict=True)]
+    return RunPlan(
+        manifest,
+        tuple(shots),
+        Standing(sum_up.current, frozenset(sum_up.older)),
+        refresh,
+        sum_up.seconds,
+        sum_up.bytes,
+        sum_up.speeds,
+        sum_up.to_make,
+        sum_up.standing,
+    )
 
 
 @contextmanager
@@ -108,13 +146,14 @@ def sampled(manifest: Manifest, shots: int) -> Manifest:
     chosen = (round(index * (total - 1) / max(1, shots - 1)) for index in range(shots))
     kept = tuple(manifest.shots[index] for index in chosen)
     named = {shot.item_id for shot in kept}
-    sample = replace(manifest, items=tuple(item for item in manifest.items if item.id in named), shots=kept)
+    # Rows that were refused are no part of a sample: it is made to see good ones.
+    sample = replace(manifest, refused=(), items=tuple(item for item in manifest.items if item.id in named), shots=kept)
     return replace(sample, sha256=sample.digest())
 
 
 def _plan(
     manifest: Manifest, shot: Shot, file: str, facts: PictureFacts | Problem, means: Means, refresh: bool
-) -> Planned:
+) -> ShotPlan | tuple[Problem, ...]:
     if isinstance(facts, Problem):
         found: ShotPlan | list[Problem] = [facts]
     else:
@@ -131,30 +170,66 @@ def _plan(
             refresh=refresh,
         )
     if isinstance(found, ShotPlan):
-        return Planned(shot, found, (), 0.0)
-    placed = tuple(replace(problem, file=file, line=shot.line, item=shot.item_id) for problem in found)
-    return Planned(shot, None, placed, 0.0)
+        return found
+    return tuple(replace(problem, file=file, line=shot.line, item=shot.item_id) for problem in found)
 
 
-def _costed(run: RunPlan, planned: Sequence[Planned]) -> RunPlan:
-    """Add up the work left; what two shots share (same picture, same recipe) is made once and counted once."""
-    total: Seconds = {}
-    grown = 0
-    counted: set[str] = set()
-    shots: list[Planned] = []
-    for one in planned:
+def _planned(shot: Shot, found: ShotPlan | tuple[Problem, ...], sum_up: _Sum) -> Planned:
+    if isinstance(found, tuple):
+        return Planned(shot, b"", found, 0.0)
+    seconds = sum_up.add(found)
+    text = found.model_copy(update={"seconds": seconds}).model_dump_json()
+    return Planned(shot, zlib.compress(text.encode(), 1), (), seconds)
+
+
+class _Sum:
+    """What a plan adds up to; what two shots share (same picture, same recipe) is made once and counted once."""
+
+    def __init__(self, speeds: Speeds, refresh: bool) -> None:
+        self.speeds, self.refresh = speeds, refresh
+        self.current: dict[str, Delivered] = {}
+        self.older: set[str] = set()
+        self.seconds: Seconds = {}
+        self.bytes = self.to_make = self.standing = 0
+        self._counted: set[bytes] = set()
+
+    def stands(self, found: Standing) -> None:
+        """More that stands."""
+        self.current.update(found.current)
+        self.older.update(found.older)
+
+    def add(self, plan: ShotPlan) -> float:
+        """Count one shot; the seconds of work that are left for it."""
         spent = 0.0
-        for shared in one.plan.renditions if one.plan else ():
-            left = [
-                delivery
-                for delivery in shared.deliveries
-                if not run.stands(delivery) and delivery.ask_sha256 not in counted
-            ]
-            counted.update(delivery.ask_sha256 for delivery in left)
-            grown += sum(bytes_of(delivery.encode) for delivery in left) + (stored_bytes(shared) if left else 0)
-            pixels = one.plan.picture.pixels if one.plan else 0
-            for speed, seconds in seconds_of(shared, pixels, run.speeds, left).items():
-                total[speed] = total.get(speed, 0.0) + seconds
+        for shared in plan.renditions:
+            left: list[DeliveryPlan] = []
+            for delivery in shared.deliveries:
+                name = bytes.fromhex(delivery.ask_sha256)
+                if name in self._counted:
+                    continue
+                self._counted.add(name)
+                if _stands(delivery, self, self.refresh):
+                    self.standing += 1
+                else:
+                    self.to_make += 1
+                    left.append(delivery)
+            self.bytes += sum(bytes_of(delivery.encode) for delivery in left) + (stored_bytes(shared) if left else 0)
+            for speed, seconds in seconds_of(shared, plan.picture.pixels, self.speeds, left).items():
+                self.seconds[speed] = self.seconds.get(speed, 0.0) + seconds
                 spent += seconds
-        shots.append(replace(one, seconds=spent))
-    return replace(run, shots=tuple(shots), seconds=total, new_bytes=grown)
+        return spent
+
+
+class _Found(Protocol):
+    """What stands: deliveries by what was asked, and which of them are older than today's code."""
+
+    @property
+    def current(self) -> Mapping[str, Delivered]: ...
+    @property
+    def older(self) -> AbstractSet[str]: ...
+
+
+def _stands(delivery: DeliveryPlan, standing: _Found, refresh: bool) -> bool:
+    if refresh and delivery.ask_sha256 in standing.older:
+        return False
+    return delivery.ask_sha256 in standing.current
