@@ -15,6 +15,7 @@ from catalog.keeping import KeepLedger
 from catalog.knowledge import KnowledgeLedger
 from catalog.licences import LicenceLedger
 from catalog.migrate import migrate
+from catalog.patience import Told
 from catalog.publication import PublicationLedger
 from catalog.runs import RunLedger
 from catalog.store import StoreAddress, open_store
@@ -37,14 +38,22 @@ class Catalog(
     """What happened, and the files it left. Safe to use from many threads; open one per process."""
 
     @classmethod
-    def open(cls, database_url: str, store: StoreAddress | str | Path) -> Catalog:
+    def open(
+        cls,
+        database_url: str,
+        store: StoreAddress | str | Path,
+        *,
+        patience_seconds: float = 5.0,
+        told: Told | None = None,
+    ) -> Catalog:
         """Open a catalog, making or upgrading its tables first.
 
         `database_url` is `sqlite:///path` or `postgresql+psycopg://...`; `store` a folder or `s3://bucket/prefix`,
-        with its cache where it is a StoreAddress. Raises UnsafeDatabase, StoreUnavailable, and
-        CatalogError (`CATALOG_NEWER`) for one that a newer Dailies has upgraded.
+        with its cache where it is a StoreAddress. A transaction waits `patience_seconds` for a database that is away,
+        `told` of every try. Raises UnsafeDatabase, DatabaseRefused, StoreUnavailable, and CatalogError
+        (`CATALOG_NEWER`: a newer Dailies has taken away what this one needs; `CATALOG_OLDER`: this one would do so).
         """
-        database = Database(database_url)
+        database = Database(database_url, patience_seconds, told)
         try:
             migrate(database)
             return cls(database, open_store(store))

@@ -1,130 +1,56 @@
-"""The door to the database: one engine per catalog, transactions that read or write, and faults told by type."""
+"""The door to the database: transactions that read or write, waits while it is away, and faults told by type."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, exc
+from sqlalchemy.engine import RootTransaction
 
+from catalog.connection import UnsafeDatabase, connect, told
 from catalog.errors import CatalogError, StoreUnavailable
+from catalog.patience import Told, patiently
 
-BUSY_TIMEOUT_MS = 60_000
-"""How long a SQLite writer waits for the one before it; a write takes milliseconds, a full disk's retries seconds."""
-
-# SQLite's WAL needs one kernel's shared memory and honest locks. 9p is missing on purpose: sandboxes use it as a local
-# root; where it lacks shared memory, journal_mode=WAL is refused by SQLite itself and `_tune_sqlite` says so.
-_NETWORK_FILESYSTEMS = frozenset(
-    "nfs nfs4 cifs smb2 smb3 smbfs ceph lustre glusterfs gpfs beegfs afs ncpfs ocfs2 gfs2 fuse.sshfs fuse.s3fs "  # noqa: SIM905
-    "fuse.rclone fuse.glusterfs fuse.goofys fuse.gcsfuse fuse.ceph fuse.juicefs fuse.davfs fuse.mountpoint-s3".split()
-)
+__all__ = ["Database", "DatabaseRefused", "UnsafeDatabase"]
 
 _SQLITE_AWAY = ("locked", "busy", "unable to open", "disk i/o error", "disk is full", "readonly database")
 
+# SQLSTATE classes and codes after which the same transaction may go well: connections, rollbacks for others' sake
+# (deadlock, serialization), resources, locks, operators, the system, a writer that slept, a standby before it leads.
+_POSTGRESQL_AWAY = ("08", "40", "53", "55P03", "57", "58", "25P03", "25006")
 
-class UnsafeDatabase(CatalogError, ValueError):
-    """This place or address cannot hold a catalog safely."""
+# A connection that fails has no SQLSTATE, only libpq's words. These will not change by waiting.
+_REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "permission denied", "certificate", "sslmode")
 
-    code = "DATABASE_UNSAFE"
-
-
-def filesystem_of(path: Path, mounts: str | None = None) -> str:
-    """Type of the filesystem that holds `path` (`ext4`, `nfs4` ...), from the longest mount point above it.
-
-    `mounts` is text in the form of /proc/mounts, which is read when none is given; "" where there is none.
-    """
-    if mounts is None:
-        proc = Path("/proc/mounts")
-        mounts = proc.read_text(errors="replace") if proc.exists() else ""
-    found, kind = -1, ""
-    place = path.resolve()
-    for line in mounts.splitlines():
-        fields = line.split(" ")
-        if len(fields) < 3:
-            continue
-        point = Path(fields[1].replace("\\040", " "))
-        # >= : what was mounted last over the same point is what one sees.
-        if place.is_relative_to(point) and len(point.parts) >= found:
-            found, kind = len(point.parts), fields[2]
-    return kind
+_READS = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+"""A reader sees one moment, however many statements it sends: SQLite's readers do anyway."""
 
 
-def _check_sqlite_place(url: URL) -> None:
-    if not url.database or url.database == ":memory:":
-        raise UnsafeDatabase(f"database '{url}' is kept in memory and dies with the process; name a file")
-    folder = Path(url.database).absolute().parent
-    kind = filesystem_of(folder)
-    if kind in _NETWORK_FILESYSTEMS:
-        raise UnsafeDatabase(
-            f"database '{url.database}' lies on a network filesystem ({kind}), where SQLite loses data without a word; "
-            "use a local disk, or PostgreSQL: DAILIES_DATABASE_URL=postgresql+psycopg://...",
-            code="SQLITE_ON_NETWORK",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
+class DatabaseRefused(CatalogError, PermissionError):
+    """The database server answers, and will not let us in: waiting does not help."""
 
-
-def _tune_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions of its own: `_begin_sqlite` does
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
-        raise UnsafeDatabase(f"SQLite refuses write-ahead logging here (journal mode '{mode}'); use a local disk")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes the lock at once: one that reads first and then writes can fail with SQLITE_BUSY at any time.
-    writes = connection.get_execution_options().get("catalog_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def connect(url: str) -> Engine:
-    """An engine for `sqlite:///path` or `postgresql+psycopg://...`.
-
-    SQLite gets WAL, `synchronous=FULL`, foreign keys and patience with other writers. Raises UnsafeDatabase
-    (`SQLITE_ON_NETWORK`, `DATABASE_UNSAFE`) for a place that would lose data and for any other kind of database.
-    """
-    parsed = make_url(url)
-    backend = parsed.get_backend_name()
-    if backend not in ("sqlite", "postgresql"):
-        raise UnsafeDatabase(f"database '{parsed}' is {backend}; wanted sqlite:///path or postgresql+psycopg://...")
-    if backend == "sqlite":
-        _check_sqlite_place(parsed)
-    # NaN is not JSON: SQLite would keep it, PostgreSQL refuses it; refuse it everywhere.
-    dumps = partial(json.dumps, ensure_ascii=False, allow_nan=False)
-    try:
-        engine = create_engine(parsed, json_serializer=dumps, pool_pre_ping=backend == "postgresql")
-    except ModuleNotFoundError as error:
-        raise UnsafeDatabase(
-            f"database '{parsed}' needs a driver that is not installed ({error.name}); pip install 'dailies[postgres]'",
-            code="DRIVER_MISSING",
-        ) from error
-    if backend == "sqlite":
-        event.listen(engine, "connect", _tune_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _is_away(error: exc.DBAPIError, dialect: str) -> bool:
-    if error.connection_invalidated or dialect == "postgresql":
-        return True
-    return any(sign in str(error.orig).lower() for sign in _SQLITE_AWAY)
+    code = "DATABASE_REFUSED"
 
 
 class Database:
-    """Transactions on one engine; safe to use from many threads."""
+    """Transactions on one engine; safe to use from many threads.
 
-    def __init__(self, url: str) -> None:
+    While the database is away, a transaction waits up to `patience_seconds` to begin; `told` hears of every try. One
+    that breaks in its middle or at its end raises StoreUnavailable at once: its caller knows whether to repeat it.
+    """
+
+    def __init__(self, url: str, patience_seconds: float = 0.0, told: Told | None = None) -> None:
         self.url = url
         self.engine = connect(url)
+        self.patience_seconds = patience_seconds
+        self.told = told
+
+    @property
+    def name(self) -> str:
+        """Its address as it may be printed: without a password."""
+        return told(self.engine.url)
 
     @contextmanager
     def read(self) -> Generator[Connection]:
@@ -136,24 +62,61 @@ class Database:
     def write(self) -> Generator[Connection]:
         """A writing transaction: all of it is committed at the end, or nothing.
 
-        Raises StoreUnavailable when the database is locked for too long, full, or gone.
+        Raises StoreUnavailable when the database is locked for too long, full, or gone; if that was at the end, nobody
+        can say whether it was committed.
         """
         with self._transaction(writes=True) as connection:
             yield connection
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Generator[Connection]:
-        try:
-            with self.engine.connect() as connection:
-                connection = connection.execution_options(catalog_writes=writes)
-                with connection.begin():
-                    yield connection
-        except (exc.OperationalError, exc.InterfaceError) as error:
-            if not _is_away(error, self.engine.dialect.name):
+        connection, transaction = patiently(
+            lambda: self._begin(writes=writes), seconds=self.patience_seconds, told=self.told
+        )
+        with self._faults(), connection, transaction:
+            yield connection
+
+    def _begin(self, *, writes: bool) -> tuple[Connection, RootTransaction]:
+        with self._faults():
+            connection = self.engine.connect()
+            try:
+                options: dict[str, Any] = {"catalog_writes": writes}
+                if not writes and self.engine.dialect.name == "postgresql":
+                    options |= _READS
+                connection = connection.execution_options(**options)
+                return connection, connection.begin()
+            except BaseException:
+                connection.close()
                 raise
-            raise StoreUnavailable(f"catalog database is away: {error.orig}; try again when it is back") from error
+
+    @contextmanager
+    def _faults(self) -> Generator[None]:
+        try:
+            yield
+        except exc.DBAPIError as error:
+            fault = self._fault(error)
+            if fault is None:
+                raise
+            raise fault from error
         except exc.TimeoutError as error:
             raise StoreUnavailable(f"no connection to the catalog database became free: {error}") from error
+
+    def _fault(self, error: exc.DBAPIError) -> CatalogError | None:
+        """What a driver's error means: away for now, refused, or (None) what it says."""
+        words, state = str(error.orig).strip(), str(getattr(error.orig, "sqlstate", None) or "")
+        if self.engine.dialect.name == "sqlite":
+            away = any(sign in words.lower() for sign in _SQLITE_AWAY)
+        elif state:
+            away = error.connection_invalidated or state.startswith(_POSTGRESQL_AWAY)
+        elif any(sign in words for sign in _REFUSED) and isinstance(error, exc.OperationalError):
+            return DatabaseRefused(
+                f"catalog database '{self.name}' refuses us: {words}; check DAILIES_DATABASE_URL and the server's users"
+            )
+        else:
+            away = error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
+        if not away:
+            return None
+        return StoreUnavailable(f"catalog database '{self.name}' is away: {words}; try again when it is back")
 
     def close(self) -> None:
         """Close every connection."""

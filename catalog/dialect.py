@@ -9,11 +9,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, DateTime, Dialect, Float, FunctionElement, and_, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Float,
+    FunctionElement,
+    String,
+    and_,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _PUBLICATION_LOCK = 0x4461696C  # "Dail": any number all of us agree on
 
@@ -38,6 +50,24 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Word(TypeDecorator[str]):
+    """Text that compares and sorts by its bytes on both databases, whatever the locale of a PostgreSQL.
+
+    PostgreSQL has no zero byte in text and SQLite would cut there when it shows it: an engine's stray one becomes "�".
+    """
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """With the collation that PostgreSQL calls "C"."""
+        return dialect.type_descriptor(String(collation="C") if dialect.name == "postgresql" else String())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Take zero bytes out."""
+        return value.replace("\0", "\ufffd") if value is not None and "\0" in value else value
 
 
 class _Clock(FunctionElement[datetime]):
@@ -76,14 +106,8 @@ def upsert(connection: Connection, table: type[Any]) -> sqlite.Insert:
     return sqlite.insert(table)
 
 
-def starts_with(connection: Connection, column: Any, prefix: str) -> ColumnElement[bool]:
-    """`column` begins with `prefix`, by the key's index where the database allows it.
-
-    SQLite compares bytes, so a range will do ("~" sorts after every character of an id or digest); PostgreSQL compares
-    as its locale says, where a range may be wrong.
-    """
-    if connection.dialect.name == "postgresql":
-        return column.startswith(prefix, autoescape=True)
+def starts_with(column: Any, prefix: str) -> ColumnElement[bool]:
+    """`column` begins with `prefix`, by the key's index: text compares as bytes, and "~" sorts after all of an id's."""
     return and_(column >= prefix, column < prefix + "~")
 
 

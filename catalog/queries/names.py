@@ -31,9 +31,8 @@ def resolve(catalog: Ledger, prefix: str) -> tuple[Kind, str]:
         for kind, column in columns.items():
             if connection.scalar(select(column).where(column == prefix)) is not None:
                 return kind, prefix
-            # A range, not LIKE: it uses the key's index on both databases. "~" sorts after every character of an id.
             if len(prefix) >= 4 and (kind != "shot" or "." in prefix):
-                query = select(column).where(starts_with(connection, column, prefix)).order_by(column).limit(3)
+                query = select(column).where(starts_with(column, prefix)).order_by(column).limit(3)
                 names: list[str] = list(connection.scalars(query))
                 found.extend((kind, name) for name in names)
     if len(found) == 1:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, CheckConstraint, MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-from catalog.dialect import UtcDateTime
+from catalog.dialect import UtcDateTime, Word
 
 
 class Base(DeclarativeBase):
@@ -28,6 +28,7 @@ class Base(DeclarativeBase):
         list[Any]: JSON(none_as_null=True),
         datetime: UtcDateTime(),
         int: BigInteger(),
+        str: Word(),
     }
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Column, MetaData, Table, select, text
 
-from catalog import database as database_module
-from catalog.database import Database, UnsafeDatabase, connect, filesystem_of
+from catalog import connection as connection_module
+from catalog.connection import UnsafeDatabase, connect, filesystem_of
+from catalog.database import Database
 from catalog.dialect import UtcDateTime, clock
 from catalog.errors import StoreUnavailable
 
@@ -34,7 +35,7 @@ def test_a_database_that_loses_data_is_refused(url: str) -> None:
 
 
 def test_sqlite_on_a_network_filesystem_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "filesystem_of", lambda _path: "nfs4")
+    monkeypatch.setattr(connection_module, "filesystem_of", lambda _path: "nfs4")
     with pytest.raises(UnsafeDatabase, match="PostgreSQL") as refused:
         connect(f"sqlite:///{tmp_path / 'c.db'}")
     assert refused.value.code == "SQLITE_ON_NETWORK"
@@ -76,7 +77,7 @@ def test_the_clock_is_utc_and_compares_with_what_python_writes(tmp_path: Path) -
 
 
 def test_a_locked_database_is_away_not_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(connection_module, "BUSY_TIMEOUT_MS", 50)
     database = Database(f"sqlite:///{tmp_path / 'c.db'}")
     other = sqlite3.connect(tmp_path / "c.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -1,6 +1,8 @@
 """Workers with names and states, batches in queues, runs with keepers, incidents, and what is verified and collected.
 
-Everything here expands: code of revision 0003 works on beside it.
+Everything here expands, as the revisions before it did: older code works on beside it. On PostgreSQL text compares as
+bytes from here on, as it always did on SQLite, whatever the database's own locale: ids sort by time and are found by
+their beginnings.
 """
 
 from __future__ import annotations
@@ -12,6 +14,14 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+
+oldest_revision = "0001"
+
+_TEXT_OF = (
+    "artifacts audit batch_shots batches benchmarks compatibility deliveries duties execution_inputs execution_outputs "
+    "executions incidents licence_grants measurements pictures renditions reviews runs shot_deliveries shot_executions "
+    "shot_tags shots weights workers"
+)
 
 
 def moment() -> sa.DateTime:
@@ -89,4 +99,23 @@ def upgrade() -> None:
         sa.Column("oldest_revision", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_compatibility")),
     )
-    op.bulk_insert(table, [{"id": 1, "oldest_revision": "0003"}])
+    op.bulk_insert(table, [{"id": 1, "oldest_revision": oldest_revision}])
+
+    _compare_text_as_bytes()
+
+
+def _compare_text_as_bytes() -> None:
+    connection = op.get_bind()
+    if connection.dialect.name != "postgresql":
+        return
+    found = sa.text(
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = current_schema() AND data_type = 'character varying' ORDER BY table_name, column_name"
+    )
+    columns: dict[str, list[str]] = {}
+    for table_name, column in connection.execute(found):
+        if table_name in _TEXT_OF.split():
+            columns.setdefault(table_name, []).append(column)
+    for table_name, names in columns.items():
+        changes = ", ".join(f'ALTER COLUMN {name} TYPE VARCHAR COLLATE "C"' for name in names)
+        op.execute(f"ALTER TABLE {table_name} {changes}")
