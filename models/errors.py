@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+Blames = Literal["shot", "worker"]
+
 
 class EngineError(RuntimeError):
     """An engine could not do its stage; the shot fails and the evidence is kept.
@@ -11,6 +15,8 @@ class EngineError(RuntimeError):
     """
 
     code = "ENGINE_FAILED"
+    blames: Blames = "worker"
+    """What it is evidence against: `shot` where any worker would come to the same."""
 
     def __init__(self, message: str, *, remedy: str = "", evidence: str = "", code: str | None = None) -> None:
         super().__init__(message)
@@ -36,3 +42,9 @@ class DeviceLost(EngineError, ConnectionError):
     """The engine child died, hung or lost its device: nothing is wrong with the shot itself."""
 
     code = "DEVICE_LOST"
+
+
+class Killed(DeviceLost):
+    """The engine child was killed from outside, not by its own fault and not for want of memory: try again."""
+
+    code = "ENGINE_KILLED"

@@ -30,6 +30,7 @@ class Refused(EngineError):
     """The finished file is not what its preset wants; it is not published. The code is the first fault's."""
 
     code = "INSPECTION_FAILED"
+    blames = "shot"
 
 
 @dataclass(frozen=True)

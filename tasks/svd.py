@@ -48,6 +48,7 @@ class Drifted(EngineError):
     """The clip left its product or its path too far: the camera engine makes the shot instead."""
 
     code = "FIDELITY_DRIFT"
+    blames = "shot"
 
 
 @dataclass(frozen=True)

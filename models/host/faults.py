@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from models import errors
-from models.errors import DeviceLost, EngineError, OutOfMemory
+from models.errors import Blames, DeviceLost, EngineError, OutOfMemory
 
 _CARRIED = {
     name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, EngineError)
@@ -70,6 +70,7 @@ class Fault(NamedTuple):
     remedy: str
     evidence: str
     code: str
+    blames: Blames = "worker"
 
     @classmethod
     def of(cls, error: BaseException) -> Fault:
@@ -80,13 +81,15 @@ class Fault(NamedTuple):
             return cls("DeviceLost", told, getattr(error, "remedy", ""), trace, DeviceLost.code)
         if isinstance(error, EngineError):
             kind = next(name for name, known in _CARRIED.items() if known is _nearest(type(error)))
-            return cls(kind, str(error), error.remedy, error.evidence or trace, error.code)
+            return cls(kind, str(error), error.remedy, error.evidence or trace, error.code, error.blames)
         wrapped = OutOfMemory if is_out_of_memory(error) else EngineError
         return cls(wrapped.__name__, f"{type(error).__name__}: {error}", "", trace, wrapped.code)
 
     def error(self) -> EngineError:
         """The error to raise."""
-        return _CARRIED[self.kind](self.message, remedy=self.remedy, evidence=self.evidence, code=self.code)
+        error = _CARRIED[self.kind](self.message, remedy=self.remedy, evidence=self.evidence, code=self.code)
+        error.blames = self.blames
+        return error
 
 
 def _nearest(kind: type) -> type:

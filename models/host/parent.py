@@ -18,9 +18,9 @@ class Host:
     """`factory` ("module:callable") called with `kwargs` in a child process; its methods are called from here.
 
     The child starts with the first request (or `start`), answers one request at a time and is kept. When it dies, is
-    killed, or loses its device the request raises DeviceLost with the end of its log, and the next request starts
-    another. Other errors in the child come back with their type (EngineMissing, OutOfMemory, EngineError; what is none
-    of models/errors.py as EngineError) and leave it alive.
+    killed, or loses its device the request raises DeviceLost with the end of its log (Killed where somebody outside
+    did it), and the next request starts another. Other errors in the child come back with their type (EngineMissing,
+    OutOfMemory, EngineError; what is none of models/errors.py as EngineError) and leave it alive.
 
     Steps: a method (or factory) of the engine that has a parameter `progress` gets a `progress(done, total)` there,
     which waits for nobody. What it tells, and the percentages an ncnn binding prints, reaches the `progress` given
@@ -165,7 +165,7 @@ class Host:
         child = self._child
         if child is None:
             return
-        child.process.kill()
+        child.kill()
         idle = self._lock.acquire(blocking=False)
         try:
             if idle or self._streaming == threading.get_ident():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from models.errors import DeviceLost, Killed
 from models.host.board import Board
 from models.host.channel import DEPTH, Channel
+from models.host.kills import oom_kills
 
 TAIL_BYTES = 8192
 KILL_SECONDS = 10.0
@@ -49,6 +52,24 @@ class Child:
         self.channel = Channel(Connection(ours.detach()), outgoing, incoming)
         self.factory = factory
         self._cpu = (0, time.monotonic())
+        self._oom_kills = oom_kills()
+        self._ended_here = False
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._ended_here = True
+        self.process.kill()
+
+    def death(self, status: int) -> tuple[type[DeviceLost], str]:
+        """What the exit status of the ended process means: the error to raise, and in words how it went."""
+        if status >= 0:
+            return DeviceLost, f"ended with status {status}"
+        words = f"was ended by {signal.Signals(-status).name}"
+        if status != -signal.SIGKILL or self._ended_here:
+            return DeviceLost, words
+        if oom_kills() > self._oom_kills:
+            return DeviceLost, f"{words}, by the kernel: the machine, or its cgroup, had no memory left,"
+        return Killed, f"{words} from outside"
 
     def silent_seconds(self) -> float:
         """How long the child has neither beaten nor used the processor.
@@ -78,7 +99,7 @@ class Child:
         """Kill the child, collect it and free what was shared. Nothing happens in a forked copy of the owner."""
         if os.getpid() != self._owner:
             return
-        self.process.kill()
+        self.kill()
         try:
             self.process.wait(KILL_SECONDS)
         except subprocess.TimeoutExpired:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -120,12 +119,13 @@ class Request:
             status: int | None = self.child.process.wait(1.0 if what == "ended" else 0.0)
         except subprocess.TimeoutExpired:
             status = None
+        error = DeviceLost
         if status is not None and not evidence:
-            what = f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"
+            error, what = self.child.death(status)
         printed = "\n".join(line for line in self.child.tail().splitlines() if not _PERCENT.match(line))
         self.ended = True
         self._end(self.child)
-        raise DeviceLost(
+        raise error(
             f"{self.child.factory}: its process {what} during {self._method}",
             remedy="it is started again with the next request; if it dies again, use a smaller tile or device: cpu",
             evidence="\n".join(part for part in (evidence, printed) if part) or "it printed nothing",

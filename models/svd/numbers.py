@@ -28,6 +28,7 @@ class NotFinite(EngineError):
     """Infinities or not-a-numbers where numbers belong: half precision overflowed, or the weights are broken."""
 
     code = "NOT_FINITE"
+    blames = "shot"
 
 
 def require_finite(tensor: Tensor, what: str, *, first: int = 0) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DeviceLost, EngineError, OutOfMemory
+from models.errors import DeviceLost, EngineError, Killed, OutOfMemory
 from models.host import Host
 from models.host.faults import Fault
+from models.host.kills import oom_kills
 from tests.models.faulty_engine import AcceleratorError
 from tests.models.hosting import FACTORY, ROOT, gone, numbered
 
@@ -164,3 +165,40 @@ def test_twenty_deaths_leave_no_zombie_and_no_open_file() -> None:
         assert len(pids) == 21
         assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()], "a process is left"
+
+
+def test_a_child_killed_from_outside_is_told_from_one_that_died(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost() -> DeviceLost:
+        stream = host.stream("each", numbered(100))
+        next(stream)
+        os.kill(host.pid or 0, signal.SIGKILL)
+        with pytest.raises(DeviceLost) as caught:
+            list(stream)
+        return caught.value
+
+    outside = lost()
+    assert isinstance(outside, Killed) and outside.code == "ENGINE_KILLED" and "from outside" in str(outside)
+    host.start()
+    monkeypatch.setattr("models.host.process.oom_kills", lambda: 10**6)
+    no_memory = lost()
+    assert not isinstance(no_memory, Killed) and "no memory" in str(no_memory)
+    monkeypatch.undo()
+    threading.Timer(0.3, host.close).start()
+    with pytest.raises(DeviceLost, match="SIGKILL") as closed:
+        host.call("sleep", 60)
+    assert not isinstance(closed.value, Killed), "we did it ourselves"
+
+
+def test_a_fault_keeps_whom_it_blames() -> None:
+    class Wrong(EngineError):
+        blames = "shot"
+
+    assert Fault.of(Wrong("this picture")).error().blames == "shot"
+    assert Fault.of(RuntimeError("who knows")).error().blames == "worker"
+
+
+def test_the_kernels_kills_for_want_of_memory_are_counted() -> None:
+    counted = [line.split() for line in Path("/proc/vmstat").read_text().splitlines() if line.startswith("oom_kill ")]
+    if not counted:
+        pytest.skip("this kernel counts none")
+    assert oom_kills() >= int(counted[0][1])
