@@ -134,14 +134,14 @@ class Bucket:
         except FileNotFoundError:
             self._answered = True
             raise
-        except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise self._refused(f"{doing}: {_first_line(error)}; {_WANTED}", _REMEDY) from error
         except BaseError as error:
             raise self._told(doing, error) from error
 
     def _told(self, doing: str, error: BaseError) -> CatalogError:
         said = str(error)
         status = _STATUS.search(said)
+        if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or (status and status[1] in ("401", "403")):
+            return self._refused(f"{doing}: {_first_line(error)}; {_WANTED}", _REMEDY)
         wrong = status is not None and 300 <= int(status[1]) < 500 and int(status[1]) not in _TRY_LATER
         if "169.254." in said and not self._answered:  # nobody gave credentials, so it asked the cloud for some
             return self._refused(
