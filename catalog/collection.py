@@ -198,7 +198,7 @@ def _load(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[Held]
 
 def _states(connection: Connection, digests: Sequence[str]) -> dict[str, str]:
     rows = connection.execute(select(Artifact.sha256, Artifact.state).where(Artifact.sha256.in_(digests)))
-    return dict(rows.tuples())
+    return dict(rows.all())
 
 
 def _in_pages(things: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:
