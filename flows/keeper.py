@@ -17,7 +17,16 @@ from pathlib import Path
 from catalog.catalog import Catalog
 from catalog.errors import StoreUnavailable
 from catalog.failpoints import reach
-from catalog.queries import OpenBatch, deliveries_of, idle_shots, incidents_of, open_batches, run, shots_of
+from catalog.queries import (
+    OpenBatch,
+    delivery_count,
+    each_delivery,
+    each_shot,
+    idle_shots,
+    incidents_of,
+    open_batches,
+    run,
+)
 from flows.hand_out import HandOut
 from flows.listener import listener
 from flows.prefect_hints import PrefectAway, cancelled_by_a_person
@@ -108,7 +117,11 @@ def take_over(catalog: Catalog, run_id: str, seconds: float, *, asked: bool = Fa
         catalog.let_go(run_id, before)
     if not catalog.keep_run(run_id, me, seconds):
         return False
-    if not asked and before != me and (before or not any(one.code == "RUN_ADOPTED" for one in incidents_of(catalog, run_id))):
+    if (
+        not asked
+        and before != me
+        and (before or not any(one.code == "RUN_ADOPTED" for one in incidents_of(catalog, run_id)))
+    ):
         left = f"its keeper {before} is gone" if before else "nobody kept it"
         catalog.note_incident("RUN_ADOPTED", f"{left}; {me} goes on with it", run_id=run_id, worker=me)
     return True
@@ -119,8 +132,9 @@ def fill_out_folder(catalog: Catalog, run_id: str) -> OutFolder:
     return write_out_folder(
         catalog,
         Path(run(catalog, run_id).out_folder),
-        shots_of(catalog, run_id),
-        deliveries_of(catalog, run_id=run_id),
+        each_shot(catalog, run_id),
+        each_delivery(catalog, run_id),
+        total=delivery_count(catalog, run_id),
         progress=lambda done, total: listener.get().step("filling the out folder", done, total),
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -16,15 +17,18 @@ GAP, LABEL, MARGIN = 8, 40, 24
 PAPER, INK, FAINT = (250, 249, 247), (32, 32, 34), (120, 120, 124)
 MOST_ROWS = 40
 """Clips per sheet: a longer run gets several sheets."""
+MOST_PLAYED = 200
+"""Clips of a run whose frames are looked up; of more, which would take hours, the posters are shown."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One clip on the sheet: its file, and two lines of text under it."""
+    """One clip on the sheet: its file, two lines of text under it, and its poster where that stands for its frames."""
 
     path: Path
     title: str
     detail: str
+    poster: Path | None = None
 
 
 def frames_at(path: Path, shares: Sequence[float], height: int) -> list[Image.Image]:
@@ -46,16 +50,36 @@ def frames_at(path: Path, shares: Sequence[float], height: int) -> list[Image.Im
     return [found[index] for index in wanted if index in found]
 
 
-def contact_sheets(entries: Sequence[Entry], folder: Path, name: str = "contact-sheet") -> list[Path]:
-    """Write `name.jpg` (and `name-2.jpg` ... beyond 40 clips) into `folder`; returns the paths, written atomically."""
-    sheets = []
-    for number, start in enumerate(range(0, len(entries), MOST_ROWS), start=1):
-        path = folder / (f"{name}.jpg" if number == 1 else f"{name}-{number}.jpg")
+def contact_sheets(
+    entries: Iterable[Entry],
+    folder: Path,
+    name: str = "contact-sheet",
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Path]:
+    """Write `name.jpg` (and `name-2.jpg` ... beyond 40 clips) into `folder`; returns the paths, written atomically.
+
+    Sheets of an earlier, longer run go. One sheet is in memory at a time; `progress` is told how many clips are on
+    the sheets so far.
+    """
+    sheets: list[Path] = []
+    rest, done = iter(entries), 0
+    while page := list(islice(rest, MOST_ROWS)):
+        path = _path(folder, name, len(sheets) + 1)
         temporary = path.with_suffix(".part")
-        _sheet(entries[start : start + MOST_ROWS]).save(temporary, "JPEG", quality=88)
+        _sheet(page).save(temporary, "JPEG", quality=88)
         temporary.replace(path)
         sheets.append(path)
+        done += len(page)
+        progress(done)
+    number = len(sheets) + 1
+    while (stale := _path(folder, name, number)).exists():
+        stale.unlink()
+        number += 1
     return sheets
+
+
+def _path(folder: Path, name: str, number: int) -> Path:
+    return folder / (f"{name}.jpg" if number == 1 else f"{name}-{number}.jpg")
 
 
 def _sheet(entries: Sequence[Entry]) -> Image.Image:
@@ -81,10 +105,17 @@ def _sheet(entries: Sequence[Entry]) -> Image.Image:
 
 
 def _strip(entry: Entry) -> Image.Image:
-    frames = frames_at(entry.path, (0.0, 0.5, 1.0), CELL)
+    frames = [_poster(entry.poster)] if entry.poster else frames_at(entry.path, (0.0, 0.5, 1.0), CELL)
     strip = Image.new("RGB", (sum(frame.width + GAP // 2 for frame in frames) - GAP // 2, CELL), PAPER)
     x = 0
     for frame in frames:
         strip.paste(frame, (x, 0))
         x += frame.width + GAP // 2
     return strip
+
+
+def _poster(path: Path) -> Image.Image:
+    with Image.open(path, formats=("JPEG",)) as picture:
+        width = max(1, round(picture.width * CELL / picture.height))
+        picture.draft("RGB", (width, CELL))  # decodes at a fraction of the size, in a fraction of the time
+        return picture.convert("RGB").resize((width, CELL), Image.Resampling.BOX)

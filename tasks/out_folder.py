@@ -6,26 +6,22 @@ it again.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from catalog.catalog import Catalog
 from catalog.queries import DeliveryRow, ShotRow
-from tasks.contact_sheet import Entry, contact_sheets
+from tasks.contact_sheet import MOST_PLAYED, Entry, contact_sheets
+from tasks.out_index import Index
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet run a cell as a formula."""
-
-_FIRST = ["id", "variant", "state", "preset", "file", "poster", "width", "height", "rate", "frames", "seconds"]
-_LAST = ["bytes", "sha256", "delivery", "error_code", "error"]
+PLACED_AT_ONCE = 500
+"""Deliveries whose places are written down in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -42,54 +38,80 @@ class OutFolder:
 def write_out_folder(
     catalog: Catalog,
     folder: Path,
-    shots: Sequence[ShotRow],
-    deliveries: Sequence[DeliveryRow],
+    shots: Iterable[ShotRow],
+    deliveries: Iterable[DeliveryRow],
     *,
     copy: bool = False,
+    total: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> OutFolder:
     """Put `deliveries` of `shots` into `folder`, with posters, `index.csv`, `index.json` and contact sheets.
 
-    Files are hard links where the store is on the same file system, else copies; always copies with `copy`.
+    Both come in the order of the manifest, as the catalog's queries give them; they may be drawn as they are needed
+    (`each_shot`, `each_delivery`), and then `total` says how many deliveries there are. Files are hard links where the
+    store is on the same file system, else copies; always copies with `copy`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = {
-        shot.id: {one["preset"]: one["name"] for shared in shot.plan["renditions"] for one in shared["deliveries"]}
-        for shot in shots
-        if shot.plan  # read as it lies there: ten thousand plans need no validation to be listed
-    }
+    if total is None:
+        deliveries = list(deliveries)
+        total = len(deliveries)
+    copy = copy or not catalog.store.lasting
     files: dict[str, Path] = {}
-    entries: list[Entry] = []
-    rows: list[dict[str, Any]] = []
-    by_shot: dict[str, list[DeliveryRow]] = {}
-    for row in deliveries:
-        by_shot.setdefault(row.shot_id, []).append(row)
-    done = 0
+    placed: list[tuple[str, str, Path]] = []
+    with Index(folder) as index:
+        for shot, served in _served(shots, deliveries):
+            asked = _names(shot)
+            if not served:
+                index.add(_index_row(shot, None, "", ""))
+            for row in sorted(served, key=lambda row: _place(asked, row.delivery.preset)):
+                one = row.delivery
+                name = asked.get(one.preset, f"{one.id}{Path(one.location).suffix}")
+                poster = str(Path(name).with_suffix(".jpg"))
+                put(one.path, folder / name, copy=copy)
+                if (picture := one.poster_path) is not None:
+                    put(picture, folder / poster, copy=copy)
+                files[one.id] = folder / name
+                placed.append((shot.id, one.id, folder / name))
+                index.add(_index_row(shot, row, name, poster if one.poster else ""))
+                progress(len(files), 2 * total)
+            if len(placed) >= PLACED_AT_ONCE:
+                catalog.place_all(placed)
+                placed = []
+        catalog.place_all(placed)
+        played = len(files) <= MOST_PLAYED
+        entries = (_entry(folder, row, played) for row in index.rows() if "file" in row)
+        count = len(files)
+        sheets = contact_sheets(entries, folder, progress=lambda done: progress(count + done, 2 * count))
+        return OutFolder(folder, files, *index.written(), sheets)
+
+
+def _served(
+    shots: Iterable[ShotRow], deliveries: Iterable[DeliveryRow]
+) -> Iterator[tuple[ShotRow, Sequence[DeliveryRow]]]:
+    """Each shot with its deliveries; both rise by run and by place in it. Deliveries of other shots are left out."""
+    groups = groupby(deliveries, key=lambda row: row.shot_id)
+    here, rows = next(groups, ("", ()))
     for shot in shots:
-        rows += [_index_row(shot, None, "", "")] if shot.id not in by_shot else []
-        asked = names.get(shot.id, {})
-        for row in sorted(by_shot.get(shot.id, ()), key=lambda row: _place(asked, row.delivery.preset)):
-            one = row.delivery
-            name = asked.get(one.preset, f"{one.id}{Path(one.location).suffix}")
-            poster = str(Path(name).with_suffix(".jpg"))
-            put(one.path, folder / name, copy=copy or not catalog.store.lasting)
-            if (picture := one.poster_path) is not None:
-                put(picture, folder / poster, copy=copy or not catalog.store.lasting)
-            catalog.place(shot.id, one.id, folder / name)
-            files[one.id] = folder / name
-            rows.append(_index_row(shot, row, name, poster if one.poster else ""))
-            detail = f"{row.width}x{row.height} · {row.seconds:.3g} s · {one.preset}"
-            entries.append(Entry(folder / name, Path(name).stem, detail))
-            done += 1
-            progress(done, len(deliveries))
-    columns = _columns(rows)
-    return OutFolder(
-        folder,
-        files,
-        _written(folder / "index.csv", _as_csv(rows, columns)),
-        _written(folder / "index.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n"),
-        contact_sheets(entries, folder) if entries else [],
-    )
+        while here and _order(here) < _order(shot.id):
+            here, rows = next(groups, ("", ()))
+        yield shot, list(rows) if here == shot.id else ()
+
+
+def _order(shot_id: str) -> tuple[str, int]:
+    run, _, position = shot_id.rpartition(".")
+    return run, int(position)
+
+
+def _names(shot: ShotRow) -> dict[str, str]:
+    """Preset -> file name, as planned; read as it lies there: ten thousand plans need no validation to be listed."""
+    shared = shot.plan.get("renditions", ())
+    return {one["preset"]: one["name"] for rendition in shared for one in rendition["deliveries"]}
+
+
+def _entry(folder: Path, row: Mapping[str, Any], played: bool) -> Entry:
+    detail = f"{row['width']}x{row['height']} · {row['seconds']:.3g} s · {row['preset']}"
+    poster = folder / row["poster"] if row["poster"] and not played else None
+    return Entry(folder / row["file"], Path(row["file"]).stem, detail, poster)
 
 
 def put(source: Path, target: Path, *, copy: bool = False) -> None:
@@ -104,13 +126,6 @@ def put(source: Path, target: Path, *, copy: bool = False) -> None:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def harmless(value: object) -> object:
-    """A cell no spreadsheet runs: text that would be a formula, also after white space, gets a `'` before it."""
-    if isinstance(value, str) and value.strip()[:1] in FORMULA and value.strip():
-        return f"'{value}"
-    return value
 
 
 def _place(asked: Mapping[str, str], preset: str) -> int:
@@ -146,24 +161,3 @@ def _index_row(shot: ShotRow, row: DeliveryRow | None, name: str, poster: str) -
     if shot.error_code:
         told |= {"error_code": shot.error_code, "error": shot.error_message}
     return {**told, **dict(shot.meta)}
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    own = dict.fromkeys(key for row in rows for key in row if key not in _FIRST and key not in _LAST)
-    return [*_FIRST, *own, *_LAST]
-
-
-def _as_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow([harmless(column) for column in columns])
-    for row in rows:
-        writer.writerow([harmless("" if row.get(column) is None else row[column]) for column in columns])
-    return text.getvalue()
-
-
-def _written(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    temporary.replace(path)
-    return path

@@ -8,6 +8,7 @@ from catalog.queries.runs import (
     RunRow,
     ShotRow,
     batch_shots,
+    each_shot,
     latest_run,
     list_runs,
     manifest_of,
@@ -17,7 +18,7 @@ from catalog.queries.runs import (
     shots_of,
     unkept_runs,
 )
-from catalog.queries.selection import DeliveryRow, deliveries_of
+from catalog.queries.selection import DeliveryRow, deliveries_of, delivery_count, each_delivery
 from catalog.queries.speeds import benchmark, history
 from catalog.queries.status import Failure, Running, RunStatus, StageTotal, remade_from_damage, run_status
 from catalog.queries.workers import WorkerRow, workers, working
@@ -42,6 +43,9 @@ __all__ = [
     "batch_shots",
     "benchmark",
     "deliveries_of",
+    "delivery_count",
+    "each_delivery",
+    "each_shot",
     "history",
     "idle_shots",
     "incident_counts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,9 +11,13 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from catalog.dialect import clock
 from catalog.errors import NotFound
+from catalog.ids import shot_id
 from catalog.keeping import GOING
 from catalog.ledger import Ledger
 from catalog.tables import BatchShot, Run, Shot
+
+PAGE = 250
+"""Shots drawn at once, with everything planned for them."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +117,25 @@ def shots_of(catalog: Ledger, run_id: str, states: Sequence[str] | None = None) 
     return _shots(catalog, *wanted)
 
 
-def shot(catalog: Ledger, shot_id: str) -> ShotRow:
-    """One shot. Raises NotFound."""
-    for found in _shots(catalog, Shot.id == shot_id):
+def each_shot(catalog: Ledger, run_id: str) -> Iterator[ShotRow]:
+    """The same, drawn from the catalog a page at a time: memory does not grow with the run."""
+    for ids in pages_of(catalog, run_id):
+        yield from _shots(catalog, Shot.id.in_(ids))
+
+
+def pages_of(catalog: Ledger, run_id: str) -> Iterator[list[str]]:
+    """Ids of a run's shots in the order of the manifest, some hundred at a time."""
+    with catalog.database.read() as connection:
+        last = connection.scalar(select(func.max(Shot.position)).where(Shot.run_id == run_id)) or 0
+    for start in range(1, last + 1, PAGE):
+        yield [shot_id(run_id, position) for position in range(start, min(start + PAGE, last + 1))]
+
+
+def shot(catalog: Ledger, name: str) -> ShotRow:
+    """One shot by its id. Raises NotFound."""
+    for found in _shots(catalog, Shot.id == name):
         return found
-    raise NotFound(f"no shot '{shot_id}' in this catalog")
+    raise NotFound(f"no shot '{name}' in this catalog")
 
 
 def batch_shots(catalog: Ledger, batch_id: str, states: Sequence[str] | None = None) -> list[ShotRow]:

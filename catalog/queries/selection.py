@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 
 from catalog.deliveries import Delivered, delivered, select_deliveries
 from catalog.ledger import Ledger
+from catalog.queries.runs import pages_of
 from catalog.tables import Artifact, Delivery, Rendition, Shot, ShotDelivery, ShotTag
 
 
@@ -53,10 +54,38 @@ def deliveries_of(
     with even if a later run has superseded that; elsewhere `superseded=True` lists those too. Files that are not in the
     store are left out.
     """
+    query = _served(in_run=run_id is not None)
+    if run_id is not None:
+        query = query.where(Shot.run_id == run_id)
+    elif not superseded:
+        query = query.where(Delivery.state == "current")
+    for column, value in ((Delivery.manifest, manifest), (Shot.item, item), (Delivery.preset, preset)):
+        if value is not None:
+            query = query.where(column == value)
+    if tag is not None:
+        query = query.where(Shot.id.in_(select(ShotTag.shot_id).where(ShotTag.tag == tag)))
+    return _rows(catalog, query)
+
+
+def each_delivery(catalog: Ledger, run_id: str) -> Iterator[DeliveryRow]:
+    """`deliveries_of` a whole run, drawn from the catalog a page at a time: memory does not grow with the run."""
+    for shots in pages_of(catalog, run_id):
+        yield from _rows(catalog, _served(in_run=True).where(Shot.id.in_(shots)))
+
+
+def delivery_count(catalog: Ledger, run_id: str) -> int:
+    """How many `deliveries_of` a run there are."""
+    query = _served(in_run=True).where(Shot.run_id == run_id).order_by(None).subquery()
+    with catalog.database.read() as connection:
+        return connection.scalar(select(func.count()).select_from(query)) or 0
+
+
+def _served(*, in_run: bool) -> Select[*tuple[Any, ...]]:
+    """Deliveries with the shots they serve: all of a run's, or each delivery once, with the shot that first made it."""
     serving = (ShotDelivery.delivery_id == Delivery.id) & (
-        ShotDelivery.shot_id == Delivery.shot_id if run_id is None else ShotDelivery.shot_id == Shot.id
+        ShotDelivery.shot_id == (Shot.id if in_run else Delivery.shot_id)
     )
-    query = (
+    return (
         select_deliveries()
         .add_columns(
             Shot.run_id,
@@ -77,15 +106,9 @@ def deliveries_of(
         .where(serving, Artifact.state == "present")
         .order_by(Shot.run_id, Shot.position, Delivery.rendition, Delivery.preset, Delivery.id)
     )
-    if run_id is not None:
-        query = query.where(Shot.run_id == run_id)
-    elif not superseded:
-        query = query.where(Delivery.state == "current")
-    for column, value in ((Delivery.manifest, manifest), (Shot.item, item), (Delivery.preset, preset)):
-        if value is not None:
-            query = query.where(column == value)
-    if tag is not None:
-        query = query.where(Shot.id.in_(select(ShotTag.shot_id).where(ShotTag.tag == tag)))
+
+
+def _rows(catalog: Ledger, query: Select[*tuple[Any, ...]]) -> list[DeliveryRow]:
     with catalog.database.read() as connection:
         return [
             DeliveryRow(

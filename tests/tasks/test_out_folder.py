@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from catalog.queries import shots_of
-from tasks.out_folder import FORMULA, harmless, put, write_out_folder
+from tasks.out_folder import put, write_out_folder
+from tasks.out_index import FORMULA, harmless
 from tests.workroom import Workroom, index_of
 
 
