@@ -99,7 +99,9 @@ class Database:
                 raise
             raise fault from error
         except exc.TimeoutError as error:
-            raise StoreUnavailable(f"no connection to the catalog database became free: {error}") from error
+            raise StoreUnavailable(
+                f"no connection to the catalog database became free: {error}", code="DATABASE_AWAY"
+            ) from error
 
     def _fault(self, error: exc.DBAPIError) -> CatalogError | None:
         """What a driver's error means: away for now, refused, or (None) what it says."""
@@ -116,7 +118,9 @@ class Database:
             away = error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
         if not away:
             return None
-        return StoreUnavailable(f"catalog database '{self.name}' is away: {words}; try again when it is back")
+        return StoreUnavailable(
+            f"catalog database '{self.name}' is away: {words}; try again when it is back", code="DATABASE_AWAY"
+        )
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,61 +1,37 @@
 """The line a batch is worked on: three steps side by side, shots handed from one to the next as they become ready.
 
 `prepare` makes stills, `generate` masters and mezzanines, `deliver` files. Each step may run in a thread of its own;
-only ids and rows pass between them. One bad shot leaves the line and never stops it.
+only ids and rows pass between them. One bad shot leaves the line and never stops it; a worker that is leaving finishes
+what it has begun and gives the rest back.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from queue import SimpleQueue
+from typing import Literal
 
 from catalog.claims import Claim
-from catalog.deliveries import Reuse
-from catalog.errors import StaleClaim
-from catalog.executions import Made
-from catalog.queries import ShotRow, run
-from manifests.ask import Ask
-from manifests.errors import InputError
-from tasks.deliver import Job, Refused, deliver_rendition
-from tasks.errors import decide
-from tasks.execute import intact
-from tasks.generate import generate_shot
-from tasks.planner.plan import DeliveryPlan, RenditionPlan, ShotPlan
-from tasks.planner.shot import camera_fallback, plan_shot
-from tasks.prepare import PictureFacts, look
-from tasks.submission import new_renditions
-from tasks.svd import Drifted
+from catalog.errors import StaleClaim, StoreUnavailable
+from catalog.queries import ShotRow
+from tasks.errors import Verdict, decide
+from tasks.planner.plan import ShotPlan
 from tasks.tools import Tools
-from tasks.way import PictureChanged, prepare_shot
+from tasks.waiting import Interrupted, OutOfPatience, Waiting
+from tasks.work import Work
 
 ATTEMPTS = 3
 """Tries of one step of a shot whose error says it may pass."""
 BACKOFF_SECONDS = 2.0
 """Before the second try; four times as long before the third."""
+KILLS = 5
+"""Times in a row that a shot's engine may be killed from outside before the shot is given back as dead."""
+LOOK_SECONDS = 0.1
 
 log = logging.getLogger("dailies.line")
-
-
-@dataclass
-class _Work:
-    """A claimed shot on the line."""
-
-    claim: Claim
-    row: ShotRow
-    plan: ShotPlan
-    wanted: dict[str, list[DeliveryPlan]] = field(default_factory=dict)
-    stills: dict[str, Made] = field(default_factory=dict)
-    stored: dict[str, Made] = field(default_factory=dict)
-    tries: int = 1
-
-    @property
-    def renditions(self) -> list[RenditionPlan]:
-        """Those with something to make."""
-        return [rendition for rendition in self.plan.renditions if self.wanted.get(rendition.name)]
 
 
 class Line:
@@ -64,18 +40,29 @@ class Line:
     def __init__(self, tools: Tools, claims: Sequence[Claim], rows: Sequence[ShotRow]) -> None:
         by_id = {row.id: row for row in rows}
         self._tools = tools
-        self._work = [
-            _Work(claim, by_id[claim.shot_id], ShotPlan.model_validate(by_id[claim.shot_id].plan)) for claim in claims
-        ]
-        self._prepared: SimpleQueue[_Work | None] = SimpleQueue()
-        self._generated: SimpleQueue[_Work | None] = SimpleQueue()
+        self._run_id = rows[0].run_id if rows else ""
+        self._claims = list(claims)
+        self._rows = by_id
+        self._prepared: SimpleQueue[Work | None] = SimpleQueue()
+        self._generated: SimpleQueue[Work | None] = SimpleQueue()
+        self._stopped = threading.Event()
+        """Nothing more is begun: what this batch needs is away for too long."""
+        self._waiting = Waiting(tools, self._run_id, self._stopped.is_set)
 
     def prepare(self) -> None:
         """Stills of every shot; shots that turn out to be done leave the line here."""
         try:
-            for work in self._work:
-                if self._step(work, self._prepare) and work.wanted:
-                    self._prepared.put(work)
+            for number, claim in enumerate(self._claims):
+                if self._stopped.is_set() or self._tools.leaving() or self._tools.cancelled():
+                    self._give_back(*self._claims[number:])
+                    return
+                row = self._rows[claim.shot_id]
+                work = Work(self._tools, claim, row, ShotPlan.model_validate(row.plan))
+                if self._step(work, work.prepare):
+                    if work.wanted:
+                        self._prepared.put(work)
+                    else:
+                        self._end(work, "done")
         finally:
             self._prepared.put(None)
 
@@ -83,7 +70,7 @@ class Line:
         """Stored frames, for the renditions whose plan keeps them."""
         try:
             while (work := self._prepared.get()) is not None:
-                if self._step(work, self._generate):
+                if self._step(work, work.generate):
                     self._generated.put(work)
         finally:
             self._generated.put(None)
@@ -91,142 +78,121 @@ class Line:
     def deliver(self) -> None:
         """Files. A shot is done when all of its deliveries are."""
         while (work := self._generated.get()) is not None:
-            if self._step(work, self._deliver):
+            if self._step(work, work.deliver):
                 self._end(work, "done")
 
-    def _prepare(self, work: _Work) -> None:
-        try:
-            self._make_stills(work)
-        except PictureChanged:
-            self._plan_anew(work)
-            self._make_stills(work)
-
-    def _make_stills(self, work: _Work) -> None:
-        work.wanted = self._missing(work)
-        if not work.wanted:
-            self._end(work, "done")
-            return
-        for rendition in work.renditions:
-            work.stills[rendition.name] = prepare_shot(self._tools, work.claim, work.plan, rendition)
-
-    def _generate(self, work: _Work) -> None:
-        for rendition in work.renditions:
-            try:
-                self._store(work, rendition)
-            except Drifted as drift:
-                self._store(work, self._by_camera(work, rendition, drift))
-
-    def _store(self, work: _Work, rendition: RenditionPlan) -> None:
-        if rendition.master:
-            still = work.stills[rendition.name]
-            work.stored[rendition.name] = generate_shot(self._tools, work.claim, rendition, still)
-
-    def _by_camera(self, work: _Work, rendition: RenditionPlan, drift: Drifted) -> RenditionPlan:
-        """The same rendition by the camera engine, its still made; the shot's plan says so from now on."""
-        kind = run(self._tools.catalog, work.row.run_id).kind
-        ask = Ask.model_validate(work.row.ask)
-        camera = camera_fallback(rendition, ask, kind, self._look(work, ask), self._tools.means, str(drift))
-        if not isinstance(camera, RenditionPlan):
-            raise InputError(camera[0])
-        log.warning("shot %s: %s; the camera engine makes %s", work.row.key, drift, rendition.name)
-        renditions = tuple(camera if one.name == rendition.name else one for one in work.plan.renditions)
-        notes = (*work.plan.notes, f"{rendition.name}: {drift}; made by the camera engine")
-        still = prepare_shot(self._tools, work.claim, work.plan, camera)  # first: what fails here is tried again whole
-        self._replan(work, work.plan.model_copy(update={"renditions": renditions, "notes": notes}))
-        missing = {one.preset for one in work.wanted[camera.name]}
-        work.stills[camera.name] = still
-        work.wanted[camera.name] = [one for one in camera.deliveries if one.preset in missing]
-        return camera
-
-    def _deliver(self, work: _Work) -> None:
-        """All renditions, also after one whose file was refused."""
-        refused: list[Refused] = []
-        for rendition in work.renditions:
-            name = rendition.name
-            wanted, still, stored = work.wanted[name], work.stills[name], work.stored.get(name)
-            try:
-                deliver_rendition(self._tools, Job(work.claim, rendition, wanted, still, stored, work.plan.refresh))
-            except Refused as fault:
-                refused.append(fault)
-        if refused:
-            raise refused[0]
-
-    def _missing(self, work: _Work) -> dict[str, list[DeliveryPlan]]:
-        """What is to be made, by rendition; deliveries that stand, and whose bytes do, are served as they are."""
-        missing: dict[str, list[DeliveryPlan]] = {}
-        reuses: list[Reuse] = []
-        for rendition in work.plan.renditions:
-            for delivery in rendition.deliveries:
-                made = None if work.plan.refresh else self._tools.catalog.current_delivery(delivery.ask_sha256)
-                if made is not None and all(intact(self._tools, part) for part in (made.artifact, made.poster) if part):
-                    reuses.append(Reuse(work.row.id, rendition.name, made.id))
-                else:
-                    missing.setdefault(rendition.name, []).append(delivery)
-        self._tools.catalog.reuse_deliveries(reuses)
-        return missing
-
-    def _plan_anew(self, work: _Work) -> None:
-        """The picture is another one now: look again and plan again, under the names that were promised."""
-        ask = Ask.model_validate(work.row.ask)
-        names = {one.preset: one.name for shared in work.plan.renditions for one in shared.deliveries}
-        planned = plan_shot(
-            work.plan.key,
-            work.plan.item,
-            work.plan.variant,
-            work.plan.line,
-            ask,
-            run(self._tools.catalog, work.row.run_id).kind,
-            self._look(work, ask),
-            self._tools.means,
-            lambda spec: names[spec.name],
-            refresh=work.plan.refresh,
-        )
-        if not isinstance(planned, ShotPlan):
-            raise InputError(planned[0])
-        log.warning("shot %s: its picture changed after it was planned; planned anew", work.row.key)
-        self._replan(work, planned)
-
-    def _look(self, work: _Work, ask: Ask) -> PictureFacts:
-        return look(
-            Path(work.plan.picture.path),
-            mask=ask.source.mask,
-            page=ask.source.page,
-            product=ask.product,
-            max_pixels=self._tools.max_pixels,
-        )
-
-    def _replan(self, work: _Work, plan: ShotPlan) -> None:
-        work.plan = plan
-        self._tools.catalog.replan(work.claim, plan.model_dump(mode="json"), new_renditions(plan))
-
-    def _step(self, work: _Work, step: Callable[[_Work], None]) -> bool:
+    def _step(self, work: Work, step: Callable[[], None]) -> bool:
         """Run one step of one shot; False when the shot has left the line."""
-        for attempt in range(1, ATTEMPTS + 1):
-            if self._tools.cancelled():
-                self._tools.catalog.release([work.claim])
+        attempt, kills = 1, 0
+        while True:
+            if self._stopped.is_set() or self._tools.cancelled():
+                self._give_back(work.claim)
                 return False
             try:
-                step(work)
+                self._waiting.through(step)
                 return True
-            except Exception as error:
-                verdict = decide(error)
-                if verdict.action in ("retry", "step_down") and attempt < ATTEMPTS:
-                    log.warning("shot %s: %s (try %d of %d)", work.row.key, verdict.message, attempt, ATTEMPTS)
-                    work.tries += 1
-                    time.sleep(BACKOFF_SECONDS * 4 ** (attempt - 1))
-                    continue
-                if verdict.action == "drop":
-                    self._tools.catalog.release([work.claim])
-                    return False
-                if verdict.code == "UNEXPECTED":
-                    log.exception("shot %s", work.row.key)
-                said = verdict.message + (f"; {verdict.remedy}" if verdict.remedy not in verdict.message else "")
-                self._end(work, "quarantined" if verdict.action == "quarantine" else "failed", verdict.code, said)
+            except Interrupted:
+                self._give_back(work.claim)
                 return False
-        return False
+            except OutOfPatience as fault:
+                self._give_up(work, fault)
+                return False
+            except Exception as error:  # noqa: BLE001 - what becomes of it is decided by type
+                verdict = decide(error)
+                kills = kills + 1 if verdict.action == "again" else 0
+                if 0 < kills < KILLS:
+                    log.warning("shot %s: %s (kill %d in a row)", work.row.key, verdict.message, kills)
+                elif verdict.action in ("retry", "step_down") and attempt < ATTEMPTS:
+                    log.warning("shot %s: %s (try %d of %d)", work.row.key, verdict.message, attempt, ATTEMPTS)
+                    self._rest(BACKOFF_SECONDS * 4 ** (attempt - 1))
+                    attempt += 1
+                    work.tries += 1
+                else:
+                    self._leave(work, verdict, error)
+                    return False
 
-    def _end(self, work: _Work, state: str, code: str | None = None, message: str | None = None) -> None:
+    def _leave(self, work: Work, verdict: Verdict, error: Exception) -> None:
+        """What becomes of a shot whose step did not end well."""
+        if isinstance(error, StaleClaim):
+            self._stale(work, verdict.message)
+        elif verdict.action == "drop":
+            self._give_back(work.claim)
+        elif verdict.action == "again":
+            why = f"its engine was killed from outside {KILLS} times in a row"
+            log.warning("shot %s: %s", work.row.key, why)
+            self._surely(lambda: self._tools.catalog.give_back_dead(work.claim, why))
+        else:
+            if verdict.code == "UNEXPECTED":
+                log.error("shot %s", work.row.key, exc_info=error)
+            said = verdict.message + (f"; {verdict.remedy}" if verdict.remedy not in verdict.message else "")
+            if verdict.action == "quarantine":
+                self._end(work, "quarantined", verdict.code, said)
+            elif verdict.blames == "shot":
+                self._end(work, "failed", verdict.code, said)
+            else:
+                self._fail(work, verdict.code, said)
+
+    def _end(
+        self,
+        work: Work,
+        state: Literal["done", "quarantined", "failed"],
+        code: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        catalog, worker = self._tools.catalog, self._tools.worker_id
         try:
-            self._tools.catalog.finish_shot(work.claim, state, code, message, attempts=work.tries)  # type: ignore[arg-type]
-        except StaleClaim:
-            log.warning("shot %s: its lease ran out, another worker has it now", work.row.key)
+            self._surely(
+                lambda: catalog.finish_shot(work.claim, state, code, message, attempts=work.tries, worker_id=worker)
+            )
+        except StaleClaim as error:
+            self._stale(work, str(error))
+
+    def _fail(self, work: Work, code: str, message: str) -> None:
+        catalog, worker = self._tools.catalog, self._tools.worker_id
+        try:
+            self._surely(lambda: catalog.fail_shot(work.claim, code, message, worker_id=worker, attempts=work.tries))
+        except StaleClaim as error:
+            self._stale(work, str(error))
+
+    def _stale(self, work: Work, message: str) -> None:
+        """Another worker has the shot: what this one made of it was refused, and that is written down."""
+        log.warning("shot %s: %s", work.row.key, message)
+        refused = f"what {self._tools.worker or work.claim.owner} made of shot {work.row.key} was refused: {message}"
+        worker = self._tools.worker or work.claim.owner
+        self._surely(
+            lambda: self._tools.catalog.note_incident(
+                "STALE_CLAIM", refused, run_id=self._run_id, shot_id=work.row.id, worker=worker
+            )
+        )
+
+    def _give_up(self, work: Work, fault: OutOfPatience) -> None:
+        """Nothing of this batch can be made now: everything goes back, and the run pauses until a person has looked."""
+        self._stopped.set()
+        verdict = fault.verdict
+        why = f"{fault}; mend that, then `dailies resume {self._run_id}`"
+        log.error("shot %s: %s", work.row.key, why)
+        try:
+            who = self._tools.worker or work.claim.owner
+            self._tools.catalog.pause_run(self._run_id, verdict.code, why, who)
+            self._tools.catalog.release([work.claim])
+        except StoreUnavailable as error:  # it is the database: the leases run out by themselves
+            log.error("run %s cannot be paused: %s", self._run_id, error)
+
+    def _give_back(self, *claims: Claim) -> None:
+        """Unharmed, and at once: a worker that is told to stop waits for no database; leases run out by themselves."""
+        try:
+            self._tools.catalog.release(claims)
+        except StoreUnavailable as error:
+            log.warning("run %s: %d shots cannot be given back now: %s", self._run_id, len(claims), error)
+
+    def _surely(self, call: Callable[[], object]) -> None:
+        """Write something down, waiting for a database that is away as long as for anything else."""
+        try:
+            self._waiting.through(call)
+        except (Interrupted, OutOfPatience) as error:
+            log.error("run %s: its catalog cannot be told: %s", self._run_id, error)
+
+    def _rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._tools.cancelled():
+            time.sleep(min(LOOK_SECONDS, left))

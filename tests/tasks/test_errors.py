@@ -9,8 +9,11 @@ import pytest
 
 from catalog.errors import CatalogError, Damaged, StaleClaim, StoreUnavailable
 from manifests.errors import InputError, Problem
-from models.errors import DeviceLost, EngineMissing, OutOfMemory
+from models.errors import DeviceLost, EngineMissing, Killed, OutOfMemory
+from tasks.deliver import Refused
+from tasks.encode.process import EncodeError
 from tasks.errors import Cancelled, decide
+from tasks.svd import Drifted
 from tests.workroom import Workroom
 
 
@@ -24,13 +27,18 @@ from tests.workroom import Workroom
         (MemoryError(), "step_down", "OUT_OF_MEMORY"),
         (DeviceLost("gone"), "retry", "DEVICE_LOST"),
         (EngineMissing("no weights"), "fail", "ENGINE_MISSING"),
-        (StoreUnavailable("mount lost"), "retry", "STORE_UNAVAILABLE"),
+        (Killed("shot down"), "again", "ENGINE_KILLED"),
+        (EncodeError("ffmpeg ended", returncode=-9), "again", "ENGINE_KILLED"),
+        (EncodeError("ffmpeg ended", returncode=-11), "fail", "ENCODE_FAILED"),
+        (EncodeError("no room", returncode=1, code="DISK_FULL"), "wait", "DISK_FULL"),
+        (StoreUnavailable("mount lost"), "wait", "STORE_UNAVAILABLE"),
+        (StoreUnavailable("server restarts", code="DATABASE_AWAY"), "wait", "DATABASE_AWAY"),
         (Damaged("other bytes", "ab" * 32), "retry", "ARTIFACT_DAMAGED"),
         (CatalogError("newer", code="CATALOG_NEWER"), "fail", "CATALOG_NEWER"),
-        (OSError(errno.ENOSPC, "No space left on device"), "fail", "DISK_FULL"),
-        (OSError(errno.EDQUOT, "Quota exceeded"), "fail", "DISK_FULL"),
-        (OSError(errno.EIO, "Input/output error"), "retry", "STORE_UNAVAILABLE"),
-        (OSError(errno.ESTALE, "Stale file handle"), "retry", "STORE_UNAVAILABLE"),
+        (OSError(errno.ENOSPC, "No space left on device"), "wait", "DISK_FULL"),
+        (OSError(errno.EDQUOT, "Quota exceeded"), "wait", "DISK_FULL"),
+        (OSError(errno.EIO, "Input/output error"), "wait", "STORE_UNAVAILABLE"),
+        (OSError(errno.ESTALE, "Stale file handle"), "wait", "STORE_UNAVAILABLE"),
         (OSError(errno.ENOENT, "No such file"), "fail", "UNEXPECTED"),
         (ZeroDivisionError("division by zero"), "fail", "UNEXPECTED"),
     ],
@@ -39,6 +47,22 @@ def test_what_becomes_of_a_shot_is_decided_by_the_errors_type(error: BaseExcepti
     verdict = decide(error)
     assert (verdict.action, verdict.code) == (action, code)
     assert verdict.message, "people must be told something"
+
+
+@pytest.mark.parametrize(
+    ("error", "blamed"),
+    [
+        (Refused("too dark"), "shot"),
+        (Drifted("left its product"), "shot"),
+        (InputError(Problem("BAD_IMAGE", "half a file", "send it again")), "shot"),
+        (EngineMissing("no weights"), "worker"),
+        (DeviceLost("gone"), "worker"),
+        (MemoryError(), "worker"),
+        (ZeroDivisionError(), "worker"),
+    ],
+)
+def test_an_error_says_what_it_is_evidence_against(error: BaseException, blamed: str) -> None:
+    assert decide(error).blames == blamed
 
 
 def test_an_unexpected_error_names_its_type() -> None:
@@ -70,7 +94,7 @@ def _failing(monkeypatch: pytest.MonkeyPatch, error: BaseException, times: int) 
 
 def test_what_may_pass_is_tried_again_and_counted(room: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
     room.picture("a.png")
-    failing = _failing(monkeypatch, OSError(errno.EIO, "Input/output error"), times=2)
+    failing = _failing(monkeypatch, DeviceLost("the card fell off the bus"), times=2)
     ended = room.run(room.manifest([{"id": "a", "source": "a.png"}]))
     assert (ended.status.run.state, failing.calls) == ("done", 3)
     states = [row.state for row in room.executions(stage="prepare")]
@@ -80,8 +104,8 @@ def test_what_may_pass_is_tried_again_and_counted(room: Workroom, monkeypatch: p
 @pytest.mark.parametrize(
     ("error", "calls", "state", "code"),
     [
-        (OSError(errno.EIO, "Input/output error"), 3, "failed", "STORE_UNAVAILABLE"),
-        (OSError(errno.ENOSPC, "No space left on device"), 1, "failed", "DISK_FULL"),
+        (DeviceLost("the card fell off the bus"), 3, "failed", "DEVICE_LOST"),
+        (Refused("too dark"), 1, "failed", "INSPECTION_FAILED"),
         (RuntimeError("who knows"), 1, "failed", "UNEXPECTED"),
         (InputError(Problem("BAD_IMAGE", "half a file", "send it again")), 1, "quarantined", "BAD_IMAGE"),
     ],
