@@ -19,7 +19,7 @@ from catalog.queries import workers
 from flows import prefect_home
 from flows.settings import Settings
 from flows.station import Station
-from flows.supervisor import Child, Event, Program
+from flows.supervisor import Child, Event, Program, stop_all
 from flows.up_file import read_up
 from manifests.errors import InputError, Problem
 from tasks.planner.facts import Facts, code_version
@@ -82,20 +82,18 @@ class Post:
                 if self._why and not working.family:
                     break
                 time.sleep(TICK_SECONDS)
+            deployed.kill()
             self._end(working)
         finally:
             working.kill()
             deployed.kill()
 
     def _end(self, working: Child) -> None:
-        """Gracefully in a thread of its own, so that a second Ctrl-C ends it at once."""
-        begun = self._signals
-        if begun:
+        """Gracefully; a second Ctrl-C, or the first one after a drain's own, ends it at once."""
+        if self._signals:
             self._tell("leaving", "stops; shots in work are given back (again: at once)")
-        stopping = threading.Thread(target=working.stop, name="stop", daemon=True)
-        stopping.start()
-        while stopping.is_alive() and self._signals < begun + (1 if begun else 2):
-            stopping.join(TICK_SECONDS)
+        enough = 2 if self._signals else 1
+        stop_all([working], lambda: self._signals >= enough)
 
     @property
     def _deployed(self) -> bool:

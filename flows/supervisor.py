@@ -6,8 +6,9 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,8 @@ class Program:
     """One program. `environment` is laid over this process's. `log`: where its output goes.
 
     `restart_on_success`: also an end with status 0 is one to recover from. `stop_seconds` until a program that was told
-    to stop is killed. `soft`: on stopping, its children are told first, and have as long.
+    to stop is killed. `soft`: on stopping, its children are told first, and have as long. `pass_fds`: open files that
+    it inherits.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Program:
     restart_on_success: bool = True
     stop_seconds: float = 10.0
     soft: bool = False
+    pass_fds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=os.environ | self.program.environment,
+                pass_fds=self.program.pass_fds,
                 start_new_session=True,  # a terminal's Ctrl-C is for us to pass on, in order
             )
         self.state, self._since, self._told = "running", now, False
@@ -150,13 +154,22 @@ class Child:
         return Event(self.program.name, "died", f"{how} ({self.program.log}); starts again in {pause:g} s")
 
 
-def stop_all(children: Sequence[Child]) -> None:
-    """Stop several side by side: all are told first, so that they end in the time of the slowest."""
+def stop_all(children: Sequence[Child], hurry: Callable[[], bool]) -> None:
+    """Stop several side by side, in the time of the slowest; at once as soon as `hurry` says so."""
+
+    def stop() -> None:
+        for child in children:
+            if not child.program.soft:
+                child.tell_to_stop()
+        for child in children:
+            child.stop()
+
+    stopping = threading.Thread(target=stop, name="stop", daemon=True)
+    stopping.start()
+    while stopping.is_alive() and not hurry():
+        stopping.join(0.1)
     for child in children:
-        if not child.program.soft:
-            child.tell_to_stop()
-    for child in children:
-        child.stop()
+        child.kill()
 
 
 def rotate(log: Path, largest: int = LOG_BYTES, kept: int = LOGS_KEPT) -> None:
