@@ -19,6 +19,7 @@ from rich.table import Column, Table
 from catalog.catalog import Catalog
 from catalog.errors import CatalogError
 from catalog.queries import benchmark
+from catalog.store import StoreAddress, open_store
 from flows.listener import listener
 from flows.settings import Settings
 from flows.terminal import out, size
@@ -60,6 +61,7 @@ def examine() -> list[Finding]:
     return [
         *_settings(settings),
         *_catalog(settings),
+        store_finding(settings.store),
         *device_findings(settings.device),
         *memory_findings(settings.weights, device_of(settings.device)),
         *_engines(settings),
@@ -110,6 +112,16 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
             yield from weights_findings(settings, catalog)
     except (CatalogError, OSError) as error:
         yield Finding("catalog", "missing", str(error), remedy="set DAILIES_HOME or DAILIES_DATABASE_URL")
+
+
+def store_finding(where: StoreAddress) -> Finding:
+    """Whether the artifact store can be written and read; a small file is, and removed again."""
+    try:
+        store = open_store(where)
+        found, free = store.check(), store.free_bytes()
+    except CatalogError as error:
+        return Finding("store", "missing", str(error), str(where), "set DAILIES_STORE_URL, or bring the storage back")
+    return Finding("store", "ok", found if free is None else f"{found}, {size(free)} free", str(where))
 
 
 def weights_findings(settings: Settings, catalog: Catalog) -> Iterator[Finding]:

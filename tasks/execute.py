@@ -153,13 +153,13 @@ def standing(tools: Tools, sha256: str) -> Made | None:
     made = tools.catalog.find_done(sha256)
     if made is None or not made.whole:
         return None
-    return made if all(intact(tools, output.sha256) for output in made.outputs) else None
+    return made if all(intact(tools, output.sha256, output.location) for output in made.outputs) else None
 
 
-def intact(tools: Tools, sha256: str) -> bool:
+def intact(tools: Tools, sha256: str, location: str = "") -> bool:
     """Whether the store still holds these bytes; damage is written down, so that the file is made again."""
     try:
-        tools.catalog.verify(sha256)
+        tools.catalog.verify(sha256, location)
     except (Damaged, NotFound):
         return False
     return True

@@ -36,8 +36,10 @@ def prepare_shot(tools: Tools, claim: Claim, plan: ShotPlan, rendition: Renditio
 
     Raises PictureChanged, InputError, EngineError.
     """
-    source = _source(tools, plan.picture.path, plan.picture.sha256)
-    mask = _source(tools, plan.picture.mask, plan.picture.mask_sha256) if plan.picture.mask else None
+    store = tools.catalog.store
+    source, mask = _stored(tools, plan.picture.path, plan.picture.sha256), None
+    if plan.picture.mask:
+        mask = _stored(tools, plan.picture.mask, plan.picture.mask_sha256)
     chain = chain_of(tools)
     enlarged: Made | None = None
     scale = 1
@@ -49,16 +51,17 @@ def prepare_shot(tools: Tools, claim: Claim, plan: ShotPlan, rendition: Renditio
         def enlarge(execution: Execution) -> Result:
             target = staged(tools, ".png")
             media, ran = upscale.upscale_still(
-                source, recipe, target, engines=tools.engines, device=device, progress=execution.progress
+                store.path(source), recipe, target, engines=tools.engines, device=device, progress=execution.progress
             )
             return Result([StagedFile(target, "picture", "upscaled", media)], ran)
 
         enlarged = run_stored(tools, claim, "", stage, enlarge)
-        source = enlarged.output("picture").path
+        source = enlarged.output("picture").sha256
 
     def make(execution: Execution) -> Result:
-        with tempfile.TemporaryDirectory(dir=tools.catalog.store.incoming) as folder:
-            files = prepare.prepare(source, mask, rendition.prepare, Path(folder), scale=scale)
+        with tempfile.TemporaryDirectory(dir=store.incoming) as folder:
+            picture, matte = store.path(source), store.path(mask) if mask else None
+            files = prepare.prepare(picture, matte, rendition.prepare, Path(folder), scale=scale)
             return Result([StagedFile(_moved(tools, path), role, "still") for role, path in files.items()])
 
     return run_stored(tools, claim, rendition.name, chain.prepare(rendition, plan.picture, enlarged), make)
@@ -69,10 +72,10 @@ def files_of(made: Made) -> Mapping[str, Path]:
     return {output.role: output.path for output in made.outputs}
 
 
-def _source(tools: Tools, path: str, sha256: str) -> Path:
-    """The stored copy of a source picture, made now if there is none."""
+def _stored(tools: Tools, path: str, sha256: str) -> str:
+    """The digest of a source picture, stored now if it is not; its file is fetched by who needs it."""
     if tools.catalog.has_file(sha256) and intact(tools, sha256):
-        return tools.catalog.store.path(sha256)
+        return sha256
     try:
         found = tools.catalog.ingest(Path(path), "source", {"name": Path(path).name})
     except FileNotFoundError as error:
@@ -83,7 +86,7 @@ def _source(tools: Tools, path: str, sha256: str) -> Path:
         raise PictureChanged(
             Problem("PICTURE_CHANGED", f"'{Path(path).name}' changed after it was planned", "resume plans it anew")
         )
-    return tools.catalog.store.path(sha256)
+    return sha256
 
 
 def _moved(tools: Tools, path: Path) -> Path:

@@ -46,8 +46,9 @@ class BucketStore(Store):
     def settle(self, temp: Path, sha256: str) -> str:
         """Upload a flushed file, read back what the bucket has now, and keep the file as its first copy."""
         etag = etag_of(temp)
-        location = self.find(sha256) or location_of(sha256, temp.suffix)
-        if not self._holds(location, etag):
+        found = self.find(sha256)
+        location = found or location_of(sha256, temp.suffix)
+        if found is None or not self._holds(location, etag):
             self.bucket.put(location, temp, {_ETAG: etag})
             reach("store.uploaded")
             if not self._holds(location, etag) and self._hash(location) != sha256:
@@ -112,6 +113,23 @@ class BucketStore(Store):
             name = PurePosixPath(one.key)
             if is_digest(name.stem) and one.key == location_of(name.stem, name.suffix):
                 yield Stored(name.stem, one.bytes, one.modified, one.key)
+
+    def check(self) -> str:
+        """Under a name that is no artifact's."""
+        temp = self.stage_file(".check")
+        try:
+            with storage(f"write '{temp}'"):
+                temp.write_bytes(b"dailies")
+            self.bucket.put(f"check/{temp.name}", temp, {})
+            try:
+                self.bucket.head(f"check/{temp.name}")
+                list(self.bucket.list("check"))
+            finally:
+                self.bucket.delete(f"check/{temp.name}")
+        finally:
+            self.discard(temp)
+        used, limit = self.cache.size() / 1e9, self.cache.limit_bytes / 1e9
+        return f"a bucket that can be written, {used:.3g} of {limit:.3g} GB cached in '{self.cache.folder}'"
 
     def free_bytes(self) -> int | None:
         """A bucket has no limit to ask for."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from catalog.connection import filesystem_of
 from catalog.errors import Damaged, NotFound
 from catalog.store.faults import storage
 from catalog.store.naming import hash_file, is_digest, location_of
@@ -99,6 +100,17 @@ class FolderStore(Store):
                         except FileNotFoundError:  # removed meanwhile
                             continue
                         yield Stored(file.stem, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC), location)
+
+    def check(self) -> str:
+        """In `incoming`."""
+        temp = self.stage_file(".check")
+        try:
+            with storage(f"write '{temp}'"):
+                temp.write_bytes(b"dailies")
+            self.flush(temp)
+        finally:
+            self.discard(temp)
+        return f"a folder on {filesystem_of(self.root) or 'an unknown file system'}"
 
     def free_bytes(self) -> int:
         """What its file system has left for us."""

@@ -140,13 +140,13 @@ class Bucket:
     def _told(self, doing: str, error: BaseError) -> CatalogError:
         said = str(error)
         status = _STATUS.search(said)
-        if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or (status and status[1] in ("401", "403")):
-            return self._refused(f"{doing}: {_first_line(error)}; {_WANTED}", _REMEDY)
-        wrong = status is not None and 300 <= int(status[1]) < 500 and int(status[1]) not in _TRY_LATER
         if "169.254." in said and not self._answered:  # nobody gave credentials, so it asked the cloud for some
             return self._refused(
                 f"{doing}: no credentials", f"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; {_REMEDY}"
             )
+        if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or (status and status[1] in ("401", "403")):
+            return self._refused(f"{doing}: {_first_line(error)}; {_WANTED}", _REMEDY)
+        wrong = status is not None and 300 <= int(status[1]) < 500 and int(status[1]) not in _TRY_LATER
         if wrong or "redirect" in said or "BadScheme" in said:
             return self._refused(f"{doing}: {_first_line(error)}", _REMEDY)
         return StoreUnavailable(f"store '{self.url}' is away: {doing}: {_first_line(error)}; try again when it is back")

@@ -80,6 +80,10 @@ class Store(ABC):
         """Every file that is there, in the order of the digests; strangers among them are left out."""
 
     @abstractmethod
+    def check(self) -> str:
+        """Write, see and remove a small file; what was found, for people. Raises CatalogError where that fails."""
+
+    @abstractmethod
     def free_bytes(self) -> int | None:
         """Room for more artifacts; None where there is no limit to ask for."""
 
