@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+from sqlalchemy import select
+
 from catalog.batches import BatchLedger
 from catalog.claims import ClaimLedger
+from catalog.collection import CollectionLedger
 from catalog.database import Database
 from catalog.deliveries import DeliveryLedger
+from catalog.duties import DutyLedger
+from catalog.errors import StoreUnavailable
 from catalog.failures import FailureLedger
 from catalog.incidents import IncidentLedger
 from catalog.keeping import KeepLedger
@@ -19,6 +24,8 @@ from catalog.patience import Told
 from catalog.publication import PublicationLedger
 from catalog.runs import RunLedger
 from catalog.store import StoreAddress, open_store
+from catalog.tables import Artifact
+from catalog.verification import VerificationLedger
 from catalog.workers import WorkerLedger
 
 
@@ -31,6 +38,9 @@ class Catalog(
     FailureLedger,
     IncidentLedger,
     PublicationLedger,
+    CollectionLedger,
+    VerificationLedger,
+    DutyLedger,
     DeliveryLedger,
     KnowledgeLedger,
     LicenceLedger,
@@ -56,7 +66,13 @@ class Catalog(
         database = Database(database_url, patience_seconds, told)
         try:
             migrate(database)
-            return cls(database, open_store(store))
+            where = StoreAddress.of(store)
+            if where.is_missing() and _knows_files(database):
+                raise StoreUnavailable(
+                    f"store '{where}' is not there, and the catalog knows files in it; mount it, or, if they are lost, "
+                    f"begin a new one: mkdir -p '{where.folder}/incoming', then run again"
+                )
+            return cls(database, open_store(where))
         except BaseException:
             database.close()
             raise
@@ -72,3 +88,8 @@ class Catalog(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _knows_files(database: Database) -> bool:
+    with database.read() as connection:
+        return connection.scalar(select(Artifact.sha256).where(Artifact.state == "present").limit(1)) is not None

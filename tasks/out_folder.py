@@ -17,6 +17,7 @@ from typing import Any
 
 from catalog.catalog import Catalog
 from catalog.queries import DeliveryRow, ShotRow
+from catalog.store import Store, hash_file
 from tasks.contact_sheet import MOST_PLAYED, Entry, contact_sheets
 from tasks.out_index import Index
 
@@ -67,9 +68,10 @@ def write_out_folder(
                 one = row.delivery
                 name = asked.get(one.preset, f"{one.id}{Path(one.location).suffix}")
                 poster = str(Path(name).with_suffix(".jpg"))
-                put(one.path, folder / name, copy=copy)
-                if (picture := one.poster_path) is not None:
-                    put(picture, folder / poster, copy=copy)
+                if not _lies_there(catalog.store, one.artifact, folder / name):
+                    put(one.path, folder / name, copy=copy)
+                if one.poster and not _lies_there(catalog.store, one.poster, folder / poster):
+                    put(catalog.store.path(one.poster, one.poster_location or ""), folder / poster, copy=copy)
                 files[one.id] = folder / name
                 placed.append((shot.id, one.id, folder / name))
                 index.add(_index_row(shot, row, name, poster if one.poster else ""))
@@ -126,6 +128,11 @@ def put(source: Path, target: Path, *, copy: bool = False) -> None:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _lies_there(store: Store, sha256: str, target: Path) -> bool:
+    """Whether a copy was put there before, where links are not possible: to hash it is less than to fetch it again."""
+    return not store.lasting and target.is_file() and hash_file(target) == sha256
 
 
 def _place(asked: Mapping[str, str], preset: str) -> int:

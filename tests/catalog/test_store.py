@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog import Catalog
 from catalog.errors import CatalogError, Damaged, NotFound, StoreUnavailable
 from catalog.store import FolderStore, Store, StoreAddress, open_store
 from catalog.store.s3 import PART_BYTES
@@ -232,3 +233,19 @@ def test_a_place_that_is_no_store_is_refused(tmp_path: Path, url: str, code: str
 def test_a_folder_may_be_written_as_a_url(tmp_path: Path) -> None:
     store = open_store(f"file://{tmp_path}/my%20store")
     assert isinstance(store, FolderStore) and store.root == tmp_path / "my store" and store.lasting
+
+
+def test_a_store_that_has_gone_is_not_begun_anew_behind_the_catalogs_back(tmp_path: Path) -> None:
+    url, mounted, elsewhere = f"sqlite:///{tmp_path}/catalog.db", tmp_path / "share", tmp_path / "elsewhere"
+    (tmp_path / "photo.png").write_bytes(b"photo")
+    with Catalog.open(url, mounted / "store") as catalog:  # nothing in it yet: made
+        sha256 = catalog.ingest(tmp_path / "photo.png")
+    mounted.rename(elsewhere)
+    mounted.mkdir()
+    with pytest.raises(StoreUnavailable, match="mount it"):
+        Catalog.open(url, mounted / "store")
+    assert list(mounted.iterdir()) == []
+    mounted.rmdir()
+    elsewhere.rename(mounted)
+    with Catalog.open(url, mounted / "store") as catalog:
+        catalog.verify(sha256)

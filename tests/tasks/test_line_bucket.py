@@ -53,6 +53,12 @@ def test_a_run_on_a_bucket_is_found_again_by_a_machine_that_has_nothing(room: Wo
         assert placed.read_bytes() == row.delivery.path.read_bytes()
         assert placed.stat().st_nlink == 1 and not placed.samefile(row.delivery.path), "a copy may be evicted"
 
+    before = {path: path.stat().st_ino for path in again.out.files.values()}
+    empty(room.folder / "cache")
+    assert room.run(manifest).out.files.keys() == again.out.files.keys()
+    assert {path: path.stat().st_ino for path in before} == before, "what lies there is not fetched again"
+    assert Cache(room.folder / "cache", 10**9).size() == 0
+
 
 def test_an_object_that_is_lost_is_made_again_with_the_same_bytes(room: Workroom, bucket: str) -> None:
     room.picture("a.png")
