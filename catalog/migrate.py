@@ -42,9 +42,10 @@ def current_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def newest_known() -> str:
-    """The newest revision of this code."""
-    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
+def known_revisions() -> list[str]:
+    """The revisions this code knows, oldest first."""
+    script = ScriptDirectory.from_config(alembic_config())
+    return [revision.revision for revision in script.walk_revisions()][::-1]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from catalog.queries import deliveries_of, latest_run, list_runs, resolve, run_s
 from catalog.trace import trace as trace_lineage
 from flows import doctor as doctoring
 from flows import prefect_home, weights
+from flows.backup import backup, migrate, restore
 from flows.interrupt import cancelled_by_interrupt
 from flows.json_output import print_json
 from flows.lineage_tree import lineage_tree
@@ -57,6 +58,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(weights.app)
+for one in (backup, restore, migrate):
+    app.command()(one)
 
 MANIFEST = Annotated[Path, typer.Argument(help="The manifest, a YAML file.", show_default=False)]
 RUN = Annotated[str, typer.Argument(help="A run's id or its beginning; the latest run if left out.")]

@@ -97,7 +97,7 @@ class Tomorrow:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder = folder / "migrations"
         self._monkeypatch = monkeypatch
-        self.newest = migrate.newest_known()
+        self.newest = migrate.known_revisions()[-1]
         shutil.copytree(migrate.MIGRATIONS, self._folder, ignore=shutil.ignore_patterns("__pycache__"))
 
     def writes(self, change: str, oldest: str) -> None:
