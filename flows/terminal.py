@@ -170,6 +170,11 @@ def print_outcome(outcome: Any, settings: Settings, seconds: float) -> None:
     if held := status.run.shots.get("claimed", 0):
         who = counted(held, "shot is", "shots are")
         out.print(f"{who} still held by another process; `dailies resume` takes them once it has ended")
+    print_incidents(status)
+    if status.run.state == "paused":
+        out.print(
+            f"[yellow]paused[/yellow] {status.run.paused_code}: {escape(status.run.paused_why or '')}", soft_wrap=True
+        )
     if status.run.state == "cancelled":
         out.print(f"it was stopped; `dailies resume {status.run.id}` goes on with it", soft_wrap=True)
     places = [("out folder", outcome.out.folder), ("index", outcome.out.index_csv)]
@@ -192,6 +197,9 @@ def print_status(status: RunStatus) -> None:
     for one in status.running:
         out.print(f"  {one.stage} by {one.engine} on {escape(one.host)}: {one.progress:.0%}")
     print_failures(status)
+    print_incidents(status)
+    if run.paused_code:
+        out.print(f"[yellow]paused[/yellow] {run.paused_code}: {escape(run.paused_why or '')}", soft_wrap=True)
     made = counted(status.deliveries, "delivery", "deliveries")
     out.print(f"{made}, out folder {escape(run.out_folder)}", soft_wrap=True)
 
@@ -201,6 +209,16 @@ def print_failures(status: RunStatus) -> None:
     for failure in status.failures:
         who = f"[red]{failure.state}[/red] {failure.code} ({counted(len(failure.shots), 'shot')})"
         out.print(f"{who}: {escape(failure.example)}", soft_wrap=True)
+
+
+def print_incidents(status: RunStatus) -> None:
+    """What the run survived, by code: how often, for how long in all, and the latest of its kind."""
+    latest = {one.code: one for one in status.incidents}
+    for code, times in status.incident_counts.items():
+        one = latest.get(code)
+        lasted = sum(other.seconds or 0.0 for other in status.incidents if other.code == code)
+        told = f"{code} ({counted(times, 'time')}{f', {duration(lasted)}' if lasted else ''})"
+        out.print(f"[yellow]survived[/yellow] {told}{escape(f': {one.message}' if one else '')}", soft_wrap=True)
 
 
 def print_runs(runs: Sequence[RunRow]) -> None:
