@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.errors import Damaged
+from catalog.errors import Damaged, StoreUnavailable
 from catalog.failpoints import reach
 from catalog.store.faults import storage
 from catalog.store.naming import clean_suffix, hash_file, location_of
@@ -48,7 +50,8 @@ class Cache:
         self.incoming = self.folder / "incoming"
         self.limit_bytes, self.grace_seconds = limit_bytes, grace_seconds
         self._files, self._locks = self.folder / "files", self.folder / "locks"
-        self._hashed: dict[str, _Seen] = {}
+        self._hashed: OrderedDict[str, _Seen] = OrderedDict()
+        self._hashed_lock = threading.Lock()
         self._added: float = limit_bytes  # so that the first copy looks at what others left
         with storage(f"create '{self.folder}'"):
             for one in (self._files, self._locks, self.incoming):
@@ -73,9 +76,14 @@ class Cache:
                 return found
             temp = self.incoming / f"{time.time_ns():x}-{os.getpid()}-{sha256[:12]}.part"
             try:
-                found = fetch(temp)
-                if found != sha256:
-                    raise Damaged(f"artifact {sha256[:12]}: the store's bytes hash to {found[:12]}", sha256)
+                try:
+                    got = fetch(temp)
+                except StoreUnavailable as error:
+                    if error.code != "DISK_FULL" or not self.evict(0):
+                        raise
+                    got = fetch(temp)  # the disk is smaller than the limit: what nobody uses has made room
+                if got != sha256:
+                    raise Damaged(f"artifact {sha256[:12]}: the store's bytes hash to {got[:12]}", sha256)
                 reach("cache.fetched")
                 return self.adopt(temp, sha256, suffix)
             finally:
@@ -139,10 +147,11 @@ class Cache:
         return True
 
     def _remember(self, sha256: str, seen: _Seen) -> None:
-        self._hashed.pop(sha256, None)
-        self._hashed[sha256] = seen
-        if len(self._hashed) > REMEMBERED:
-            self._hashed.pop(next(iter(self._hashed)), None)
+        with self._hashed_lock:
+            self._hashed[sha256] = seen
+            self._hashed.move_to_end(sha256)
+            if len(self._hashed) > REMEMBERED:
+                self._hashed.popitem(last=False)
 
     def _copies(self) -> Generator[tuple[float, int, str]]:
         """(last use, bytes, path) of every copy."""

@@ -101,7 +101,9 @@ class Store(ABC):
             raise CatalogError(
                 f"'{temp}' was not staged in this store; take a name from stage_file()", code="NOT_STAGED"
             )
-        if temp.is_symlink() or not temp.is_file():
+        with storage(f"look at '{temp}'"):
+            there = temp.is_file() and not temp.is_symlink()
+        if not there:
             self.refuse_absence()
             raise NotFound(f"staged file '{temp}' is not there; write it before it is published")
         with storage(f"flush '{temp}'"), temp.open("rb") as file:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import Damaged, NotFound
+from catalog.errors import Damaged, NotFound, StoreUnavailable
 from catalog.store.bucket import BucketStore
 from catalog.store.cache import Cache
 from catalog.store.s3 import Bucket
@@ -98,6 +98,22 @@ def test_what_was_used_longest_ago_goes_first_and_what_is_in_use_stays(tmp_path:
     age(paths[1], 500)
     newest = cache.fill(digest(b"x" * 400), ".bin", writes(b"x" * 400))  # a new copy makes room for itself
     assert newest.exists() and paths[4].exists() and cache.size() <= 1000
+
+
+def test_a_disk_smaller_than_the_limit_is_relieved_of_what_nobody_uses(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 10**9, grace_seconds=100)
+    old = cache.fill(digest(b"old"), ".bin", writes(b"old"))
+    age(old, 500)
+
+    def fetch(path: Path) -> str:
+        if old.exists():
+            raise StoreUnavailable("no space left on device", code="DISK_FULL")
+        return writes(b"new")(path)
+
+    assert cache.fill(digest(b"new"), ".bin", fetch).read_bytes() == b"new" and not old.exists()
+    with pytest.raises(StoreUnavailable):  # nothing more to drop: that disk is full
+        cache.fill(digest(b"newer"), ".bin", lambda _: (_ for _ in ()).throw(StoreUnavailable("x", code="DISK_FULL")))
+    assert list(cache.incoming.iterdir()) == []
 
 
 def test_many_processes_fill_one_cache_and_fetch_each_file_once(tmp_path: Path) -> None:
