@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import import_module
@@ -147,7 +147,7 @@ def _deployment(client: Any, wanted: Deployment) -> None:
         parameters=dict(known.parameters if known else wanted.parameters),
         parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
         enforce_parameter_schema=True,
-        schedules=[] if known else _schedules(wanted),
+        schedules=_schedules(wanted, known.schedules if known else None),
         concurrency_limit=1 if wanted.alone else None,
         concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
         if wanted.alone
@@ -156,13 +156,21 @@ def _deployment(client: Any, wanted: Deployment) -> None:
     )
 
 
-def _schedules(wanted: Deployment) -> list[Any]:
+def _schedules(wanted: Deployment, known: Sequence[Any] | None) -> list[Any]:
+    """Ours, for a deployment that is new; else the server's own, but how often something comes round is a setting."""
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 
-    if wanted.cron:
-        return [DeploymentScheduleCreate(schedule=CronSchedule(cron=wanted.cron), active=wanted.active)]
-    if wanted.every:
-        interval = IntervalSchedule(interval=timedelta(seconds=wanted.every))
-        return [DeploymentScheduleCreate(schedule=interval, active=wanted.active)]
-    return []
+    round_trip = IntervalSchedule(interval=timedelta(seconds=wanted.every)) if wanted.every else None
+    if known is not None:
+        return [
+            DeploymentScheduleCreate(
+                schedule=round_trip if round_trip and isinstance(one.schedule, IntervalSchedule) else one.schedule,
+                active=one.active,
+                parameters=one.parameters or {},
+                slug=one.slug,
+            )
+            for one in known
+        ]
+    schedule = round_trip or (CronSchedule(cron=wanted.cron) if wanted.cron else None)
+    return [DeploymentScheduleCreate(schedule=schedule, active=wanted.active)] if schedule else []

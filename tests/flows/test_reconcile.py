@@ -1,0 +1,225 @@
+"""Runs whose parent is gone: `reconcile` alone finishes them, wherever the parent was killed; nobody calls resume."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from catalog.queries import incidents_of, latest_run, run, run_status, shots_of
+from flows.cli import command
+from tests.flows.conftest import Start
+from tests.workroom import Workroom, decoded, index_of
+
+ENOUGH = 240.0
+"""Seconds after which something that should end has hung; nothing is measured by it."""
+LEASE = "5"
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small")]
+
+
+@pytest.fixture(autouse=True)
+def here(home: Workroom, prefect_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is adopted is worked by the process that adopts it; a silent keeper has lost its run in five seconds."""
+    monkeypatch.setenv("DAILIES_RUN_ON", "here")
+    monkeypatch.setenv("DAILIES_LEASE_SECONDS", LEASE)
+
+
+def manifest_of(home: Workroom, shots: int) -> Path:
+    home.picture("a.png")
+    rows = [{"id": f"s{n:02d}", "source": "a.png", "motion": {"amount": 0.05 + n / 100}} for n in range(shots)]
+    return home.manifest(rows)
+
+
+def until(what: str, is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + ENOUGH
+    while not is_so():
+        assert time.monotonic() < end, f"waited {ENOUGH:.0f} s for {what}"
+        time.sleep(0.2)
+
+
+def run_of(home: Workroom) -> str:
+    with home.tools() as tools:
+        found = latest_run(tools.catalog)
+    assert found is not None
+    return found
+
+
+def state_of(home: Workroom, run_id: str) -> str:
+    with home.tools() as tools:
+        return run(tools.catalog, run_id).state
+
+
+def reconciled(home: Workroom, run_id: str) -> None:
+    from flows.reconcile import reconcile
+
+    def over() -> bool:
+        reconcile()
+        return state_of(home, run_id) not in ("planned", "running", "cancelling")
+
+    until("reconcile", over)
+
+
+def whole(home: Workroom, shots: int) -> None:
+    rows = index_of(home.folder / "out")
+    assert [row["state"] for row in rows] == ["done"] * shots
+    assert all(decoded(home.folder / "out" / row["file"]).shape == (15, 180, 320, 3) for row in rows)
+    done = Counter(row.recipe_sha256 for row in home.executions() if row.state == "done")
+    assert set(done.values()) == {1}
+    encoded = [row for row in home.executions(stage="encode") if row.state in ("done", "void")]
+    assert len(encoded) == shots, "a finished encode was done again"
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "run.submitted",
+        "batch.planned",
+        "batch.begun",
+        "claim.taken",
+        "publish.renamed:2",
+        "delivery.done:2",
+        "shot.finished:2",
+        "run.filled",
+    ],
+)
+def test_a_run_whose_parent_was_killed_is_finished_by_reconcile_alone(
+    home: Workroom, dailies: Start, point: str
+) -> None:
+    killed = dailies("run", str(manifest_of(home, 2)), DAILIES_FAILPOINT=point)
+    said, _ = killed.communicate(timeout=ENOUGH)
+    assert killed.returncode == -signal.SIGKILL, said
+    run_id = run_of(home)
+    assert state_of(home, run_id) in ("planned", "running")
+    reconciled(home, run_id)
+    assert state_of(home, run_id) == "done"
+    whole(home, 2)
+    with home.tools() as tools:
+        told = Counter(one.code for one in incidents_of(tools.catalog, run_id))
+    assert told["RUN_ADOPTED"] == 1, told
+
+
+def test_a_cancelled_run_whose_parent_was_killed_is_ended_by_reconcile(home: Workroom, dailies: Start) -> None:
+    killed = dailies("run", str(manifest_of(home, 2)), DAILIES_FAILPOINT="shot.finished:1")
+    killed.communicate(timeout=ENOUGH)
+    run_id = run_of(home)
+    with home.tools() as tools:
+        tools.catalog.cancel_run(run_id, "test")
+    reconciled(home, run_id)
+    assert state_of(home, run_id) == "cancelled"
+    assert Counter(row["state"] for row in index_of(home.folder / "out")) == {"done": 1, "cancelled": 1}
+
+
+def test_a_run_goes_on_after_prefects_own_database_is_gone(home: Workroom, dailies: Start) -> None:
+    own = {"PREFECT_API_URL": "", "PREFECT_HOME": str(home.settings.prefect_home)}
+    killed = dailies("run", str(manifest_of(home, 2)), DAILIES_FAILPOINT="delivery.done:1", **own)
+    said, _ = killed.communicate(timeout=ENOUGH)
+    assert killed.returncode == -signal.SIGKILL, said
+    shutil.rmtree(home.settings.prefect_home)
+    resumed = dailies("resume", **own)
+    said, _ = resumed.communicate(timeout=ENOUGH)
+    assert resumed.returncode == 0, said
+    whole(home, 2)
+
+
+def test_a_person_cancels_on_prefects_page(home: Workroom, dailies: Start) -> None:
+    from uuid import UUID
+
+    from prefect.client.orchestration import get_client
+    from prefect.states import Cancelled
+
+    shots = 12
+    running = dailies("run", str(manifest_of(home, shots)))
+    run_id = _when_delivered(home, running, 1)
+    with home.tools() as tools:
+        flow_run_id = run(tools.catalog, run_id).flow_run_id
+    assert flow_run_id is not None
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(flow_run_id), Cancelled(), force=True)
+    said, _ = running.communicate(timeout=ENOUGH)
+    with home.tools() as tools:
+        status = run_status(tools.catalog, run_id)
+    states = dict(status.run.shots)
+    if status.run.state == "done":  # it was quicker than the ten seconds between two questions to Prefect
+        pytest.skip(f"the run ended before it was cancelled: {states}")
+    assert status.run.state == "cancelled", (said, states)
+    assert set(states) == {"done", "cancelled"} and sum(states.values()) == shots, states
+    assert status.running == ()
+
+
+def test_a_signal_stops_the_parent_and_gives_everything_back(home: Workroom, dailies: Start) -> None:
+    shots = 12
+    running = dailies("run", str(manifest_of(home, shots)))
+    run_id = _when_delivered(home, running, 1)
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=ENOUGH)
+    with home.tools() as tools:
+        found = run(tools.catalog, run_id)
+        assert found.state == "running" and "claimed" not in found.shots, found
+        assert found.keeper is None
+        assert {shot.deaths for shot in shots_of(tools.catalog, run_id)} == {0}, "nobody died"
+    reconciled(home, run_id)
+    whole(home, shots)
+
+
+def test_a_batch_that_is_run_twice_at_once_makes_each_shot_once(home: Workroom) -> None:
+    from flows.render import render
+
+    with home.tools() as tools:
+        planned = home.plan(manifest_of(home, 4))
+        run_id = home.submit(tools, planned)
+        batch = tools.catalog.new_batch(run_id, [row.id for row in shots_of(tools.catalog, run_id)])
+    threads = [threading.Thread(target=render, args=(run_id, batch)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(ENOUGH)
+    reconciled(home, run_id)
+    whole(home, 4)
+    assert not [row for row in home.executions() if row.state == "void"]
+
+
+def test_resume_of_a_run_that_is_done_says_so_and_fills_its_folder_again(
+    home: Workroom, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["run", str(manifest_of(home, 1))]) == 0
+    shutil.rmtree(home.folder / "out")
+    assert command(["resume"]) == 0
+    assert "nothing is left to do" in capfd.readouterr().err
+    whole(home, 1)
+
+
+def test_resume_of_a_run_that_another_process_keeps_follows_it(home: Workroom, dailies: Start) -> None:
+    shots = 12
+    running = dailies("run", str(manifest_of(home, shots)))
+    run_id = _when_delivered(home, running, 1)
+    following = dailies("resume", run_id)
+    said, _ = following.communicate(timeout=ENOUGH)
+    assert following.returncode == 0 and f"keeps run {run_id}" in said, said
+    assert running.wait(ENOUGH) == 0
+    whole(home, shots)
+
+
+def _when_delivered(home: Workroom, running: object, count: int) -> str:
+    """The id of the run, once it has delivered so many."""
+    found: list[str] = []
+
+    def delivered() -> bool:
+        assert running.poll() is None, running.communicate()[0]  # type: ignore[attr-defined]
+        if not (home.settings.home / "catalog.db").exists():
+            return False
+        with home.tools() as tools:
+            run_id = latest_run(tools.catalog)
+            if run_id is None or run_status(tools.catalog, run_id).deliveries < count:
+                return False
+        found.append(run_id)
+        return True
+
+    until("a delivery", delivered)
+    return found[-1]
