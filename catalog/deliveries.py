@@ -227,12 +227,15 @@ def _occupy(
         for row in connection.execute(select(Delivery).where(taken))
     }
     ids: dict[_Slot, tuple[str, bool]] = {}
-    for slot, (_, content) in wanted.items():
+    for slot, (shot, content) in wanted.items():
         here = old.get(slot)
         same = here is not None and all(
             getattr(here, name) == getattr(content, name) for name in ("ask_sha256", "artifact_sha256", "poster_sha256")
         )
-        ids[slot] = (here.id, False) if here is not None and same and not refreshed else (new_id("d"), True)
+        # A refresh whose answer was lost comes again with the same execution: it is there already.
+        again = here is not None and (here.shot_id, here.execution_id) == (shot, content.execution_id)
+        kept = here is not None and same and (again or not refreshed)
+        ids[slot] = (here.id, False) if here is not None and kept else (new_id("d"), True)
     new = [slot for slot, (_, made) in ids.items() if made]
     gone = [{"gone": old[slot].id, "by": ids[slot][0]} for slot in new if slot in old]
     which = update(Delivery).where(Delivery.id == bindparam("gone"))

@@ -94,7 +94,9 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             raise CatalogError(f"execution '{execution_id}': wanted one or more files with distinct roles, got {roles}")
         values = _figures_of(ran, seconds, work, gpu_seconds, peak_vram_bytes)
         try:
-            journal = self._journal(execution_id)
+            journal = self._earlier(execution_id)
+            if isinstance(journal, Made):
+                return journal
             if journal is None:
                 journal = _Journal([self._weigh(file) for file in files], list(measurements))
                 reach("publish.hashed")
@@ -128,12 +130,16 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
     ) -> Made:
         """End an execution whose frames streamed on and left no file: its identity is its recipe hash.
 
-        Returns it, or the execution with this recipe that was done first. Raises StaleClaim.
+        Returns it, or the execution with this recipe that was done first. Raises StaleClaim, StoreUnavailable (repeat
+        the same call).
         """
         with self.database.write() as connection:
             one_publisher(connection)
             if claim is not None:
                 check_claim(connection, claim)
+            stands = _standing(connection, execution_id)
+            if stands is not None:  # by an earlier call whose answer was lost
+                return load_executions(connection, [stands], self.store)[0]
             recipe_sha256 = still_running(connection, execution_id)
             values = _figures_of(ran, seconds, work, gpu_seconds, peak_vram_bytes)
             connection.execute(update(Execution).where(Execution.id == execution_id).values(values))
@@ -183,12 +189,16 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         unclaimed = Execution.shot_id.is_(None)
         return ~held if self.store.shared else ~held & (~unclaimed | (Execution.touched_at < clock(-silent_seconds)))
 
-    def _journal(self, execution_id: str) -> _Journal | None:
-        """The journal of an earlier call that the storage interrupted."""
+    def _earlier(self, execution_id: str) -> Made | _Journal | None:
+        """What came of an earlier call: its result if only its answer was lost, its journal if it was interrupted."""
         with self.database.read() as connection:
-            journalled = Execution.state == "publishing"
-            pending = connection.scalar(select(Execution.pending).where(Execution.id == execution_id, journalled))
-        return _Journal.read(pending) if pending else None
+            row = connection.execute(
+                select(Execution.pending, Execution.state).where(Execution.id == execution_id)
+            ).one_or_none()
+            stands = _standing(connection, execution_id)
+            if stands is not None:
+                return load_executions(connection, [stands], self.store)[0]
+        return _Journal.read(row.pending) if row is not None and row.state == "publishing" and row.pending else None
 
     def _weigh(self, file: StagedFile) -> _Line:
         self.store.flush(file.path)
@@ -294,6 +304,13 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                 if vouched is None and line.sha256 not in expected and self.has_file(line.sha256):
                     self.store.remove(line.sha256)
         return True
+
+
+def _standing(connection: Connection, execution_id: str) -> str | None:
+    """Who stands for an execution that has been published: itself, or the one it stepped back for; None before."""
+    ended = select(Execution.state, Execution.adopted_id).where(Execution.id == execution_id)
+    row = connection.execute(ended).one_or_none()
+    return None if row is None else row.adopted_id or (execution_id if row.state == "done" else None)
 
 
 def _figures_of(
