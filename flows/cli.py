@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +13,12 @@ from pydantic import ValidationError
 
 from catalog.errors import CatalogError, NotFound
 from catalog.queries import deliveries_of, latest_run, list_runs, resolve, run_status, shots_of
+from catalog.runs import Priority
 from catalog.trace import trace as trace_lineage
 from flows import doctor as doctoring
-from flows import prefect_home, weights
+from flows import prefect_home, up, weights, worker
 from flows.backup import backup, migrate, restore
+from flows.gc import gc
 from flows.interrupt import cancelled_by_interrupt
 from flows.json_output import print_json
 from flows.lineage_tree import lineage_tree
@@ -36,7 +39,8 @@ from flows.terminal import (
 )
 from flows.trial import OUT as TRIAL_OUT
 from flows.trial import Trial, print_trial
-from flows.worker_name import is_gone, worker_name
+from flows.up_file import read_up
+from flows.verify import verify
 from flows.workshop import workshop
 from manifests.errors import InputError, ManifestError, Problem
 from manifests.schema import json_schema
@@ -60,11 +64,16 @@ app = typer.Typer(
 app.add_typer(weights.app)
 for one in (backup, restore, migrate):
     app.command()(one)
+app.command()(verify)
+app.command()(gc)
+app.add_typer(worker.app)
+app.command()(up.up)
 
 MANIFEST = Annotated[Path, typer.Argument(help="The manifest, a YAML file.", show_default=False)]
 RUN = Annotated[str, typer.Argument(help="A run's id or its beginning; the latest run if left out.")]
 SET = Annotated[list[str] | None, typer.Option("--set", help="key=value over every row, such as motion.amount=0.2.")]
 SAMPLE = Annotated[int, typer.Option("--sample", min=0, help="Only so many shots, spread evenly; 0 for all.")]
+STRICT = Annotated[bool, typer.Option("--strict", help="Refuse the whole manifest for one bad row or picture.")]
 REFRESH = Annotated[bool, typer.Option("--refresh", help="Make again what newer code or weights make differently.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 
@@ -113,10 +122,14 @@ def run(
     out_folder: Annotated[Path | None, typer.Option("--out", help="Folder for people, not the manifest's own.")] = None,
     sample: SAMPLE = 0,
     refresh: REFRESH = False,
+    strict: STRICT = False,
+    priority: Annotated[
+        Priority, typer.Option(help="Before or after other runs, where workers are shared.")
+    ] = "normal",
     as_json: JSON = False,
 ) -> int:
     """Make every clip of a manifest, and leave them in its out folder."""
-    request = Request(manifest, tuple(overrides or ()), sample, refresh, out_folder)
+    request = Request(manifest, tuple(overrides or ()), sample, refresh, out_folder, strict)
     kind = request.load().kind  # everything wrong with the manifest is told before anything starts
     return _work(
         kind,
@@ -125,13 +138,15 @@ def run(
         overrides=request.overrides,
         sample=sample,
         refresh=refresh,
+        strict=strict,
         out=str(out_folder or ""),
+        priority=priority,
     )
 
 
 @app.command()
 def resume(run_id: RUN = "", as_json: JSON = False) -> int:
-    """Go on with a run: shots that are waiting, failed or cancelled; what is done stays done."""
+    """Go on with a run in whatever state it is: what is done stays done, what another process keeps is followed."""
     with workshop(Settings()) as tools:
         found = run_status(tools.catalog, _run_id(tools.catalog, run_id)).run
     return _work(found.kind, as_json, resume=found.id)
@@ -143,10 +158,11 @@ def plan(
     overrides: SET = None,
     sample: SAMPLE = 0,
     refresh: REFRESH = False,
+    strict: STRICT = False,
     as_json: JSON = False,
 ) -> int:
     """Show which stages each shot will run and why, and what the run will cost. Makes nothing."""
-    request = Request(manifest, tuple(overrides or ()), sample, refresh)
+    request = Request(manifest, tuple(overrides or ()), sample, refresh, strict=strict)
     loaded = request.load()
     settings = Settings()
     with workshop(settings) as tools, TerminalListener(settings, quiet=as_json) as told:
@@ -181,16 +197,19 @@ def status(run_id: RUN = "", as_json: JSON = False) -> int:
 def cancel(run_id: RUN = "", as_json: JSON = False) -> int:
     """Stop a run within seconds; what is finished stays, `dailies resume` goes on with the rest."""
     settings = Settings()
+    _join(settings)
     with workshop(settings) as tools:
         found = _run_id(tools.catalog, run_id)
-        tools.catalog.reclaim_dead(found, is_gone)
-        cancelled = tools.catalog.cancel_run(found, worker_name())
-        state = tools.catalog.finish_run(found)
+        from flows.cancel import cancel as cancelling  # what keeps a run imports Prefect
+
+        done = cancelling(tools, found)
     if as_json:
-        print_json({"run": found, "state": state, "cancelled_shots": cancelled})
+        print_json({"run": found, "state": done.state, "cancelled_shots": done.shots})
+    elif done.was_over:
+        said(f"run {found} is {done.state}: there was nothing to stop")
     else:
-        waiting = counted(cancelled, "waiting shot") + " will not be made, those in work stop within seconds"
-        said(f"run {found} is {state}: {waiting}; `dailies resume {found}` goes on")
+        waiting = counted(done.shots, "waiting shot") + " will not be made, those in work stop within seconds"
+        said(f"run {found} is {done.state}: {waiting}; `dailies resume {found}` goes on")
     return 0
 
 
@@ -304,7 +323,7 @@ def _try(trial: Trial, as_json: bool) -> int:
 def _flow(kind: str, as_json: bool, **parameters: Any) -> tuple[Any, float]:
     """Run the parent flow of a manifest's kind with Prefect's server beside it: its outcome, and seconds in all."""
     settings = Settings()
-    prefect_home.settle(settings.prefect_home)
+    _join(settings)
     ready = prefect_home.start_server()
     from flows.product_broll import product_broll
     from flows.storyboard_animation import storyboard_animation
@@ -313,8 +332,16 @@ def _flow(kind: str, as_json: bool, **parameters: Any) -> tuple[Any, float]:
     with TerminalListener(settings, quiet=as_json) as told, prefect_home.no_heartbeats():
         told.waiting("starting Prefect", ready)
         listener.set(told)
-        with cancelled_by_interrupt(settings, lambda: told.run_id, told.say):
+        with cancelled_by_interrupt(settings, lambda: "" if told.kept_elsewhere else told.run_id, told.say):
             return flow(triggered_by="cli", **parameters), told.seconds
+
+
+def _join(settings: Settings) -> None:
+    """Settle Prefect for this process; where `dailies up` runs in this home, its server is the one to report to."""
+    up = read_up(settings.home) if settings.run_on != "here" else None
+    if up is not None:
+        os.environ.setdefault("PREFECT_API_URL", up.api)
+    prefect_home.settle(settings.prefect_home)
 
 
 def _run_id(catalog: Any, given: str) -> str:
