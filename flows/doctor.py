@@ -120,8 +120,10 @@ def store_finding(where: StoreAddress) -> Finding:
         store = open_store(where)
         found, free = store.check(), store.free_bytes()
     except CatalogError as error:
-        return Finding("store", "missing", str(error), str(where), "set DAILIES_STORE_URL, or bring the storage back")
-    return Finding("store", "ok", found if free is None else f"{found}, {size(free)} free", str(where))
+        return Finding(
+            "store", "missing", str(error), masked(str(where)), "set DAILIES_STORE_URL, or bring the storage back"
+        )
+    return Finding("store", "ok", found if free is None else f"{found}, {size(free)} free", masked(str(where)))
 
 
 def weights_findings(settings: Settings, catalog: Catalog) -> Iterator[Finding]:

@@ -59,6 +59,12 @@ def open_store(where: StoreAddress | str | Path) -> Store:
     if (folder := address.folder) is not None:
         return FolderStore(folder)
     parts = urlsplit(address.url)
+    if "@" in parts.netloc:
+        raise CatalogError(
+            "the store's URL carries credentials, which would be shown and logged; set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY instead",
+            code="STORE_UNKNOWN",
+        )
     if not parts.netloc or parts.query or parts.fragment:
         raise CatalogError(f"store '{address.url}': wanted s3://bucket/prefix", code="STORE_UNKNOWN")
     if address.cache is None:

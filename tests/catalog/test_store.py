@@ -230,6 +230,12 @@ def test_a_place_that_is_no_store_is_refused(tmp_path: Path, url: str, code: str
     assert refused.value.code == code and url in str(refused.value) and "wanted" in str(refused.value)
 
 
+def test_credentials_in_the_url_are_refused_and_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="AWS_SECRET_ACCESS_KEY") as refused:
+        open_store(StoreAddress("s3://key:s3cret@bucket/prefix", tmp_path / "cache"))
+    assert "s3cret" not in str(refused.value)
+
+
 def test_a_folder_may_be_written_as_a_url(tmp_path: Path) -> None:
     store = open_store(f"file://{tmp_path}/my%20store")
     assert isinstance(store, FolderStore) and store.root == tmp_path / "my store" and store.lasting
