@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import warnings
 from contextlib import suppress
@@ -76,6 +77,7 @@ class Postgres:
             self._prepare(data)
         options = [part for option in _QUICK for part in ("-c", option)]
         where = ["-D", str(data), "-k", str(self.sockets), "-h", "127.0.0.1", "-p", str(self.port)]
+        in_main = threading.current_thread() is threading.main_thread()  # to the kernel, a thread is a parent too
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [str(BIN / "postgres"), *where, *options],
@@ -83,7 +85,7 @@ class Postgres:
                 stderr=log,
                 env=self._environment,
                 user=_system_user(),
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call, before exec
+                preexec_fn=_die_with_parent if in_main else None,  # noqa: PLW1509 - one call, before exec
                 start_new_session=True,  # Ctrl-C is for the tests: they stop it
             )
         for _ in range(600):
