@@ -16,7 +16,7 @@ from catalog.errors import Damaged, NotFound, StoreUnavailable
 from catalog.failpoints import reach
 from catalog.store.cache import Cache
 from catalog.store.faults import storage
-from catalog.store.naming import is_digest, location_of
+from catalog.store.naming import is_digest, location_of, names
 from catalog.store.s3 import PART_BYTES, Bucket, Head
 from catalog.store.store import Store, Stored
 
@@ -60,7 +60,7 @@ class BucketStore(Store):
         """The copy on this machine, fetched and hashed first where there is none."""
         if (kept := self.cache.get(sha256)) is not None:
             return kept
-        known = location or self.find(sha256)
+        known = location if names(location, sha256) else self.find(sha256)
         if known is None:
             raise self._missing(sha256)
 
@@ -77,7 +77,7 @@ class BucketStore(Store):
 
         The listing also tells a bucket that is not there from a file that is not: a HEAD says 404 for both.
         """
-        if location and self.bucket.head(location) is not None:
+        if names(location, sha256) and self.bucket.head(location) is not None:
             return location
         folder = str(PurePosixPath(location_of(sha256, "")).parent)
         return next((one.key for one in self.bucket.list(folder) if PurePosixPath(one.key).stem == sha256), None)
@@ -111,7 +111,7 @@ class BucketStore(Store):
         """One listing, a thousand objects per request."""
         for one in self.bucket.list():
             name = PurePosixPath(one.key)
-            if is_digest(name.stem) and one.key == location_of(name.stem, name.suffix):
+            if is_digest(name.stem) and names(one.key, name.stem):
                 yield Stored(name.stem, one.bytes, one.modified, one.key)
 
     def check(self) -> str:

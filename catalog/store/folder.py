@@ -11,7 +11,7 @@ from pathlib import Path
 from catalog.connection import filesystem_of
 from catalog.errors import Damaged, NotFound
 from catalog.store.faults import storage
-from catalog.store.naming import hash_file, is_digest, location_of
+from catalog.store.naming import hash_file, is_digest, location_of, names
 from catalog.store.store import Store, Stored
 
 
@@ -93,7 +93,7 @@ class FolderStore(Store):
                 for inner in _folders(outer):
                     for file in sorted(inner.iterdir()):
                         location = str(file.relative_to(self.root))
-                        if not is_digest(file.stem) or location != location_of(file.stem, file.suffix):
+                        if not is_digest(file.stem) or not names(location, file.stem):
                             continue
                         try:
                             found = file.stat()
@@ -120,7 +120,7 @@ class FolderStore(Store):
     def _found(self, sha256: str, location: str = "") -> Path | None:
         folder = (self.root / location_of(sha256, ".bin")).parent
         with storage(f"look for '{sha256}'"):
-            if location and (known := self.root / location).is_file():
+            if names(location, sha256) and (known := self.root / location).is_file():
                 return known
             try:
                 # Opening the folder makes an NFS client ask its server again; a mere look-up may believe an old "no".

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 BLOCK = 1 << 20
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
@@ -29,6 +29,11 @@ def clean_suffix(suffix: str) -> str:
 def is_digest(text: str) -> bool:
     """Whether this is a SHA-256 as we write it."""
     return _SHA256.fullmatch(text) is not None
+
+
+def names(location: str, sha256: str) -> bool:
+    """Whether this is where an artifact lies: a row that leads anywhere else is not followed."""
+    return bool(location) and location == location_of(sha256, PurePosixPath(location).suffix)
 
 
 def location_of(sha256: str, suffix: str) -> str:

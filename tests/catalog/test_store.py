@@ -147,6 +147,15 @@ def test_what_is_missing_is_said_to_be_missing(kept: Kept) -> None:
     assert kept.store.remove(unknown) == 0 and list(kept.store.digests()) == []
 
 
+def test_a_row_that_leads_out_of_the_store_is_not_followed(kept: Kept, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("not yours")
+    sha256, location = kept.put(b"pixels")
+    for led in ("../secret", str(tmp_path / "secret"), f"../../{location}", location.replace(".png", "/../../x")):
+        assert kept.store.path(sha256, led).read_bytes() == b"pixels"
+        assert kept.store.find(sha256, led) == location
+        kept.store.verify(sha256, led)
+
+
 def test_removing_frees_what_it_says_and_strangers_are_no_artifacts(kept: Kept) -> None:
     kept.put(b"stays")
     sha256, location = kept.put(b"goes away")

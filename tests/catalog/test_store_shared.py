@@ -45,6 +45,37 @@ def test_a_publication_is_finished_by_a_machine_that_mounts_the_share_elsewhere(
         assert list(a.store.incoming.iterdir()) == []
 
 
+def test_a_staged_file_that_is_not_seen_yet_costs_no_living_publisher_its_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Workplace(tmp_path)
+    (claim,) = work.claim()
+    execution, staged = work.begin("recipe", claim=claim), work.stage(b"clip")
+    unseen, settle = tmp_path / "unseen", work.catalog.store.settle
+
+    def meanwhile(temp: Path, sha256: str) -> str:
+        temp.rename(unseen)  # what another client of the share may see for some seconds
+        assert work.catalog.recover(leftovers_after_seconds=-1) == []
+        unseen.rename(temp)
+        return settle(temp, sha256)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work.catalog.store, "settle", meanwhile)
+        assert work.catalog.publish(execution, [staged], ran={}, seconds=1, claim=claim).state == "done"
+
+    lost = work.stage(b"other")
+    following = work.begin("another recipe", claim=claim)
+    with monkeypatch.context() as patch:
+        patch.setattr(work.catalog.store, "settle", lambda *_: (_ for _ in ()).throw(StoreUnavailable("cut off")))
+        with pytest.raises(StoreUnavailable):
+            work.catalog.publish(following, [lost], ran={}, seconds=1, claim=claim)
+    lost.path.unlink()
+    assert work.catalog.recover() == []
+    work.catalog.release([claim])
+    assert work.catalog.recover() == [following] and work.catalog.execution(following).state == "failed"
+    work.catalog.close()
+
+
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
