@@ -191,3 +191,55 @@ def test_the_database_refuses_a_state_nobody_knows(place: Workplace) -> None:
         connection.execute(update(Shot).where(Shot.id == shot).values(state="asleep"))
     with place.catalog.database.read() as connection:
         assert connection.scalar(select(Shot.state).where(Shot.id == shot)) == "waiting"
+
+
+WRONG_CLOCK = """
+import datetime, pathlib, sys, time
+shift = float(sys.argv[4])
+now, monotonic, utc = time.time, time.monotonic, datetime.datetime
+class Wrong(utc):
+    @classmethod
+    def now(cls, tz=None):
+        return utc.now(tz) + datetime.timedelta(seconds=shift)
+time.time = lambda: now() + shift
+datetime.datetime = Wrong
+from catalog import Catalog
+url, root, shot = sys.argv[1:4]
+with Catalog.open(url, pathlib.Path(root)) as catalog:
+    assert catalog.reclaim_expired() == [], "it took a lease that holds for one that ran out"
+    assert catalog.claim(None, [shot], "wrong", 60) == [], "it took a shot that is held"
+    print("ready", flush=True)
+    sys.stdin.readline()
+    (claim,) = catalog.claim(None, [shot], "wrong", 60)
+    (claim,) = catalog.renew([claim], 60)
+    print("claimed", flush=True)
+    sys.stdin.readline()
+    catalog.finish_shot(claim, "done")
+"""
+
+
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_a_worker_whose_clock_is_ten_minutes_wrong_keeps_its_leases_and_those_of_others(
+    place: Workplace, minutes: int
+) -> None:
+    (held,) = place.claim()
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WRONG_CLOCK, place.url, str(place.root), held.shot_id, str(60 * minutes)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stdin is not None and worker.stdout is not None
+    assert worker.stdout.readline() == "ready\n"
+    place.catalog.release([held])
+    worker.stdin.write("go on\n")
+    worker.stdin.flush()
+    assert worker.stdout.readline() == "claimed\n"
+    assert place.catalog.reclaim_expired() == []
+    assert place.catalog.claim(None, [held.shot_id], "right", 60) == []
+    with place.catalog.database.read() as connection:
+        due, now = connection.execute(select(Shot.lease_expires_at, clock())).one()
+    assert due is not None and 0 < (due - now).total_seconds() <= 60
+    worker.communicate("go on\n", timeout=60)
+    assert worker.returncode == 0
+    assert queries.shot(place.catalog, held.shot_id).state == "done"
