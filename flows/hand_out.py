@@ -30,6 +30,9 @@ from tasks.tools import Tools
 ASK_SECONDS = 30.0
 """How often Prefect is asked about batches that nobody has begun."""
 
+SLOWEST_START_SECONDS = 180.0
+"""A flow run that a worker took so long ago has begun its batch: a process needs a minute to start on a busy machine."""
+
 log = logging.getLogger("dailies.keeper")
 
 
@@ -108,7 +111,7 @@ class Pools:
 
     def __init__(self, tools: Tools, settings: Settings) -> None:
         self._tools = tools
-        self._window = 2 * settings.lease_seconds
+        self._window = max(2 * settings.lease_seconds, SLOWEST_START_SECONDS)
         self._reconcile_seconds = settings.reconcile_seconds
         self._deployments: dict[str, UUID] = {}
         self._asked = -ASK_SECONDS
