@@ -50,8 +50,8 @@ class ArtifactLedger(Ledger):
             with self.database.write() as connection:
                 one_publisher(connection)
                 if there := self.store.has(sha256, location):
-                    facts = dict(media or {})
-                    self.write_artifact(connection, location, sha256=sha256, kind=kind, size=size, media=facts)
+                    file = {"sha256": sha256, "kind": kind, "bytes": size, "location": location}
+                    vouch(connection, [file | {"media": dict(media or {})}])
         finally:
             self.store.discard(temp)
         # A collection removed the same bytes, which nobody needed, between the two: bring them again.
@@ -94,16 +94,16 @@ class ArtifactLedger(Ledger):
         with self.database.write() as connection:
             write_figures(connection, artifact, figures, execution_id)
 
-    def write_artifact(
-        self, connection: Connection, location: str, *, sha256: str, kind: str, size: int, media: dict[str, Any]
-    ) -> None:
-        """Vouch for a settled file. Bytes that were known before keep their kind and facts and are `present` again."""
-        present = {"state": "present", "location": location, "collected_at": None}
-        connection.execute(
-            upsert(connection, Artifact)
-            .values(sha256=sha256, kind=kind, bytes=size, media=media, **present)
-            .on_conflict_do_update(index_elements=["sha256"], set_=present)
-        )
+
+def vouch(connection: Connection, files: Sequence[Mapping[str, Any]]) -> None:
+    """Write down settled files (`sha256`, `kind`, `bytes`, `location`, `media`) as present.
+
+    Bytes that were known before keep their kind and facts and are `present` again.
+    """
+    write = upsert(connection, Artifact)
+    present = {"state": "present", "location": write.excluded.location, "collected_at": None}
+    again = write.on_conflict_do_update(index_elements=["sha256"], set_=present)
+    connection.execute(again, [{**file, "state": "present", "collected_at": None} for file in files])
 
 
 def write_figures(connection: Connection, artifact: str, figures: Sequence[Figure], execution_id: str | None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, not_, or_, select, tuple_, update
 
 from catalog.deaths import abandon, put_back, reclaim
 from catalog.dialect import clock, upsert
@@ -32,13 +32,20 @@ class Claim:
     expires: datetime
 
 
+_DEATHS = (
+    select(Shot.deaths)
+    .where(Shot.id == bindparam("shot"), Shot.lease_token == bindparam("token"), Shot.state == "claimed")
+    .with_for_update()
+)
+
+
 def check_claim(connection: Connection, claim: Claim) -> int:
     """Refuse what is written under a claim that no longer holds, and hold the shot until the transaction ends.
 
     A lease that ran out but was taken by nobody still holds: the token is the truth. Returns the deaths of the shot.
     Raises StaleClaim.
     """
-    deaths = connection.scalar(select(Shot.deaths).where(_held([claim])).with_for_update())
+    deaths = connection.scalar(_DEATHS, {"shot": claim.shot_id, "token": claim.token})
     if deaths is None:
         raise StaleClaim(
             f"shot '{claim.shot_id}': the claim of '{claim.owner}' (token {claim.token}) no longer holds; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -44,6 +45,7 @@ class Database:
     def __init__(self, url: str, patience_seconds: float = 0.0, told: Told | None = None) -> None:
         self.url = url
         self.engine = connect(url)
+        self._open = threading.local()
         self.patience_seconds = patience_seconds
         self.told = told
 
@@ -54,7 +56,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Generator[Connection]:
-        """One consistent view; nothing is written."""
+        """One consistent view; nothing is written. Inside this thread's `write` it sees what that one wrote."""
+        if (outer := self._writing()) is not None:
+            yield outer
+            return
         with self._transaction(writes=False) as connection:
             yield connection
 
@@ -62,11 +67,24 @@ class Database:
     def write(self) -> Generator[Connection]:
         """A writing transaction: all of it is committed at the end, or nothing.
 
+        Inside another one of the same thread it joins that one.
+
         Raises StoreUnavailable when the database is locked for too long, full, or gone; if that was at the end, nobody
         can say whether it was committed.
         """
+        if (outer := self._writing()) is not None:
+            yield outer
+            return
         with self._transaction(writes=True) as connection:
-            yield connection
+            self._open.connection = connection
+            try:
+                yield connection
+            finally:
+                self._open.connection = None
+
+    def _writing(self) -> Connection | None:
+        """The transaction this thread is writing in."""
+        return getattr(self._open, "connection", None)
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Generator[Connection]:

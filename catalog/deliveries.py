@@ -69,6 +69,15 @@ class Reuse:
     delivery_id: str
 
 
+_STATES = select(Artifact.sha256, Artifact.state).where(Artifact.sha256.in_(bindparam("digests", expanding=True)))
+_PLACES = (
+    select(Shot.id, Rendition.name, Run.name, Run.kind, Shot.key)
+    .join(Run, Run.id == Shot.run_id)
+    .join(Rendition, Rendition.shot_id == Shot.id)
+    .where(Shot.id.in_(bindparam("shots", expanding=True)))
+)
+
+
 class DeliveryLedger(Ledger):
     """Making, reusing and placing deliveries."""
 
@@ -114,6 +123,8 @@ class DeliveryLedger(Ledger):
 
         A shot in another slot (the same picture under another id) gets a delivery of its own with the same file.
         """
+        if not reuses:
+            return 0
         with self.database.write() as connection:
             for part in chunks(reuses):
                 serve_again(connection, part)
@@ -152,9 +163,9 @@ class DeliveryLedger(Ledger):
 
     @staticmethod
     def _check_present(connection: Connection, digests: Sequence[str]) -> None:
+        states = dict(connection.execute(_STATES, {"digests": digests}).all())
         for digest in digests:
-            state = connection.scalar(select(Artifact.state).where(Artifact.sha256 == digest))
-            if state != "present":
+            if (state := states.get(digest)) != "present":
                 raise CatalogError(
                     f"cannot deliver artifact {digest[:12]}: it is {state or 'unknown'}, not present; make it again",
                     code="NOT_PRESENT",
@@ -205,15 +216,9 @@ def serve_again(connection: Connection, reuses: Sequence[Reuse]) -> None:
 
 def _places(connection: Connection, shot_ids: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, str, str]]:
     """(shot, rendition) -> a slot without its preset."""
-    query = (
-        select(Shot.id, Rendition.name, Run.name, Run.kind, Shot.key)
-        .join(Run, Run.id == Shot.run_id)
-        .join(Rendition, Rendition.shot_id == Shot.id)
-        .where(Shot.id.in_(shot_ids))
-    )
     return {
         (shot, rendition): (manifest, kind, key, rendition)
-        for shot, rendition, manifest, kind, key in connection.execute(query)
+        for shot, rendition, manifest, kind, key in connection.execute(_PLACES, {"shots": shot_ids})
     }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from catalog.claims import Claim, check_claim
 from catalog.dialect import clock, upsert
@@ -28,6 +29,28 @@ class Used:
     role: str
     artifact: str | None = None
     producer: str | None = None
+
+
+class NewExecution(TypedDict):
+    """What a stage is about to do, or did.
+
+    `weights` maps file names to SHA-256; `grant_id` is the acceptance of their licence that they are used under.
+    `worker` names who runs it; `host` is this machine where it is not given.
+    """
+
+    stage: str
+    version: int
+    recipe: Mapping[str, Any]
+    recipe_sha256: str
+    engine: str
+    engine_versions: Mapping[str, str]
+    weights: Mapping[str, str]
+    inputs: Sequence[Used]
+    device: str
+    work: NotRequired[float | None]
+    host: NotRequired[str | None]
+    worker: NotRequired[str | None]
+    grant_id: NotRequired[str | None]
 
 
 @dataclass(frozen=True)
@@ -83,6 +106,37 @@ class Made:
         raise NotFound(f"execution '{self.id}' ({self.stage}) has no output '{role}'; it has: {has}")
 
 
+# Statements of the way every shot goes are built once: building them costs more than running them.
+_EXECUTIONS: Any = Execution.__table__
+_INPUTS: Any = ExecutionInput.__table__
+_NAMED = Execution.recipe_sha256.in_(bindparam("recipes", expanding=True))
+DONE = select(Execution.id).where(_NAMED, Execution.state == "done")
+"""The finished executions of some `recipes`."""
+_OUTPUTS_OF = (
+    select(
+        ExecutionOutput.execution_id,
+        ExecutionOutput.role,
+        Artifact.sha256,
+        Artifact.kind,
+        Artifact.state,
+        Artifact.bytes,
+        Artifact.location,
+        Artifact.media,
+    )
+    .join(Artifact, Artifact.sha256 == ExecutionOutput.artifact_sha256)
+    .where(ExecutionOutput.execution_id.in_(bindparam("ids", expanding=True)))
+    .order_by(ExecutionOutput.execution_id, ExecutionOutput.role)
+)
+_EXECUTIONS_OF = (
+    select(*(getattr(Execution, fact.name) for fact in fields(Made) if fact.name != "outputs"))
+    .where(Execution.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Execution.id)
+)
+_STATE_OF = select(Execution.state, Execution.recipe_sha256, Execution.error_message).where(
+    Execution.id == bindparam("execution")
+)
+
+
 class ExecutionLedger(Ledger):
     """Beginning, watching and ending executions that are not (yet) publications."""
 
@@ -95,8 +149,7 @@ class ExecutionLedger(Ledger):
         with self.database.read() as connection:
             found: list[Made] = []
             for part in chunks(recipe_sha256s):
-                rows = select(Execution.id).where(Execution.recipe_sha256.in_(part), Execution.state == "done")
-                found += load_executions(connection, connection.scalars(rows).all(), self.store)
+                found += load_executions(connection, connection.scalars(DONE, {"recipes": part}).all(), self.store)
         return {made.recipe_sha256: made for made in found}
 
     def execution(self, execution_id: str) -> Made:
@@ -106,66 +159,49 @@ class ExecutionLedger(Ledger):
                 return made
         raise NotFound(f"no execution '{execution_id}' in this catalog")
 
-    def begin(
-        self,
-        *,
-        stage: str,
-        version: int,
-        recipe: Mapping[str, Any],
-        recipe_sha256: str,
-        engine: str,
-        engine_versions: Mapping[str, str],
-        weights: Mapping[str, str],
-        inputs: Sequence[Used],
-        device: str,
-        work: float | None = None,
-        claim: Claim | None = None,
-        host: str | None = None,
-        grant_id: str | None = None,
-    ) -> str:
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """What this thread writes inside is one transaction: all of it or nothing. Nothing slow belongs in here."""
+        with self.database.write():
+            yield
+
+    def begin(self, *, claim: Claim | None = None, **facts: Unpack[NewExecution]) -> str:
         """Write down that a stage starts; returns the execution's id. Raises StaleClaim if `claim` no longer holds.
 
-        `weights` maps file names to SHA-256; `grant_id` is the acceptance of their licence that they are used under. A
-        streamed input names an execution that may still be running.
+        A streamed input names an execution that may still be running.
         """
         execution_id = new_id("x")
         with self.database.write() as connection:
             if claim is not None:
                 check_claim(connection, claim)
-            connection.execute(
-                insert(Execution).values(
-                    id=execution_id,
-                    stage=stage,
-                    version=version,
-                    state="running",
-                    recipe_sha256=recipe_sha256,
-                    recipe=dict(recipe),
-                    engine=engine,
-                    engine_versions=dict(engine_versions),
-                    weights=dict(weights),
-                    grant_id=grant_id,
-                    ran={},
-                    host=host or platform.node(),
-                    device=device,
-                    work=work,
-                    shot_id=claim.shot_id if claim else None,
-                    lease_token=claim.token if claim else None,
-                )
-            )
-            if inputs:
-                rows = [
-                    {
-                        "execution_id": execution_id,
-                        "position": position,
-                        "role": used.role,
-                        "artifact_sha256": used.artifact,
-                        "producer_id": used.producer,
-                    }
-                    for position, used in enumerate(inputs)
-                ]
-                connection.execute(insert(ExecutionInput), rows)
+            connection.execute(insert(_EXECUTIONS), _row(execution_id, claim, facts) | {"state": "running", "ran": {}})
+            _use(connection, execution_id, facts["inputs"])
         reach("execution.begun")
         return execution_id
+
+    def record(
+        self, *, claim: Claim | None = None, ran: Mapping[str, Any], seconds: float, **facts: Unpack[NewExecution]
+    ) -> tuple[str, bool]:
+        """Write down a stage that has run and left no file; returns who stands for its recipe, and if that is this one.
+
+        Where another was done first nothing is written. Raises StaleClaim.
+        """
+        execution_id = new_id("x")
+        with self.database.write() as connection:
+            if claim is not None:
+                check_claim(connection, claim)
+            row = _row(execution_id, claim, facts) | {"state": "done", "ran": dict(ran), "seconds": seconds}
+            done = upsert(connection, Execution).on_conflict_do_nothing(
+                index_elements=["recipe_sha256"], index_where=Execution.state == "done"
+            )
+            written = connection.execute(
+                done.values(progress=1.0, ended_at=clock()).returning(Execution.id), row
+            ).one_or_none()
+            if written is None:
+                same = (Execution.recipe_sha256 == facts["recipe_sha256"], Execution.state == "done")
+                return connection.execute(select(Execution.id).where(*same)).scalar_one(), False
+            _use(connection, execution_id, facts["inputs"])
+        return execution_id, True
 
     def progress(self, execution_id: str, share: float) -> None:
         """Say how far a running execution is, 0 to 1. A durable write: once a second is enough for people."""
@@ -221,49 +257,58 @@ class ExecutionLedger(Ledger):
         )
 
 
+def _row(execution_id: str, claim: Claim | None, facts: NewExecution) -> dict[str, Any]:
+    return {
+        "id": execution_id,
+        "stage": facts["stage"],
+        "version": facts["version"],
+        "recipe_sha256": facts["recipe_sha256"],
+        "recipe": dict(facts["recipe"]),
+        "engine": facts["engine"],
+        "engine_versions": dict(facts["engine_versions"]),
+        "weights": dict(facts["weights"]),
+        "grant_id": facts.get("grant_id"),
+        "host": facts.get("host") or platform.node(),
+        "device": facts["device"],
+        "worker": facts.get("worker") or None,
+        "work": facts.get("work"),
+        "shot_id": claim.shot_id if claim else None,
+        "lease_token": claim.token if claim else None,
+    }
+
+
+def _use(connection: Connection, execution_id: str, inputs: Sequence[Used]) -> None:
+    rows = [
+        {
+            "execution_id": execution_id,
+            "position": position,
+            "role": used.role,
+            "artifact_sha256": used.artifact,
+            "producer_id": used.producer,
+        }
+        for position, used in enumerate(inputs)
+    ]
+    if rows:
+        connection.execute(insert(_INPUTS), rows)
+
+
 def load_executions(connection: Connection, ids: Sequence[str], store: Store) -> list[Made]:
     """Executions by id, with their outputs, in the order of their ids."""
     outputs: defaultdict[str, list[Output]] = defaultdict(list)
     loaded: list[Made] = []
     for part in chunks(ids):
-        edges = (
-            select(ExecutionOutput.execution_id, ExecutionOutput.role, Artifact)
-            .join(Artifact, Artifact.sha256 == ExecutionOutput.artifact_sha256)
-            .where(ExecutionOutput.execution_id.in_(part))
-            .order_by(ExecutionOutput.execution_id, ExecutionOutput.role)
-        )
-        for row in connection.execute(edges):
+        for row in connection.execute(_OUTPUTS_OF, {"ids": part}):
             outputs[row.execution_id].append(
                 Output(row.role, row.sha256, row.kind, row.state, row.bytes, row.location, row.media, store)
             )
-        for row in connection.execute(select(Execution).where(Execution.id.in_(part)).order_by(Execution.id)):
-            loaded.append(
-                Made(
-                    id=row.id,
-                    stage=row.stage,
-                    version=row.version,
-                    state=row.state,
-                    recipe_sha256=row.recipe_sha256,
-                    recipe=row.recipe,
-                    engine=row.engine,
-                    engine_versions=row.engine_versions,
-                    weights=row.weights,
-                    ran=row.ran,
-                    host=row.host,
-                    device=row.device,
-                    seconds=row.seconds,
-                    work=row.work,
-                    outputs=tuple(outputs[row.id]),
-                )
-            )
+        for row in connection.execute(_EXECUTIONS_OF, {"ids": part}).mappings():
+            loaded.append(Made(**row, outputs=tuple(outputs[row["id"]])))
     return loaded
 
 
 def still_running(connection: Connection, execution_id: str) -> str:
     """The recipe hash of an execution that may still be ended. Raises CatalogError if it has ended already."""
-    row = connection.execute(
-        select(Execution.state, Execution.recipe_sha256, Execution.error_message).where(Execution.id == execution_id)
-    ).one_or_none()
+    row = connection.execute(_STATE_OF, {"execution": execution_id}).one_or_none()
     if row is None:
         raise NotFound(f"no execution '{execution_id}' in this catalog")
     if row.state not in ("running", "publishing"):

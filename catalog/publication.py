@@ -8,64 +8,30 @@ removes what is found journalled. In a bucket an upload that is read back takes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, null, select, true, update
 
-from catalog.artifacts import ArtifactLedger, Figure, write_figures
+from catalog.artifacts import ArtifactLedger, Figure, vouch, write_figures
 from catalog.claims import Claim, check_claim
 from catalog.deaths import forget_deaths
 from catalog.dialect import clock, one_publisher
 from catalog.errors import CatalogError, Damaged, NotFound, StoreUnavailable
-from catalog.executions import ExecutionLedger, Made, load_executions, still_running
+from catalog.executions import DONE, ExecutionLedger, Made, load_executions, still_running
 from catalog.failpoints import reach
+from catalog.journal import Journal, Line, Publication, StagedFile
 from catalog.store import hash_file, location_of
 from catalog.store.faults import storage
 from catalog.tables import Artifact, Execution, ExecutionOutput, Shot
 
-
-def _no_media() -> Mapping[str, Any]:
-    return {}
-
-
-@dataclass(frozen=True)
-class StagedFile:
-    """One file under a temporary name from `store.stage_file`, read back and found good by its stage.
-
-    `role` is unique within the execution (`still`, `product`, `file`, `poster`); `media` are its facts.
-    """
-
-    path: Path
-    role: str
-    kind: str
-    media: Mapping[str, Any] = field(default_factory=_no_media)
-
-
-@dataclass(frozen=True)
-class _Line:
-    """One file in the journal; `temp` is its name in the store's `incoming`."""
-
-    temp: str
-    role: str
-    kind: str
-    sha256: str
-    bytes: int
-    media: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Journal:
-    """What `executions.pending` holds: enough to finish a publication without its process."""
-
-    files: list[_Line]
-    figures: list[Figure]
-
-    @classmethod
-    def read(cls, stored: Mapping[str, Any]) -> _Journal:
-        return cls([_Line(**line) for line in stored["files"]], [Figure(**figure) for figure in stored["figures"]])
+_OUTPUTS: Any = ExecutionOutput.__table__
+_EXECUTIONS: Any = Execution.__table__
+_SET = update(_EXECUTIONS).where(_EXECUTIONS.c.id == bindparam("execution"))
+_STAND = _SET.values(state="done", progress=1.0, pending=null(), ended_at=clock(), touched_at=clock())
+_ENDED = select(Execution.state, Execution.adopted_id).where(Execution.id == bindparam("execution"))
 
 
 class PublicationLedger(ExecutionLedger, ArtifactLedger):
@@ -89,32 +55,38 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         `measurements` are of the first file. Raises StaleClaim (nothing became visible, the staged files are gone),
         NotFound (a staged file is missing), StoreUnavailable (repeat the same call; `recover` finishes it too).
         """
-        roles = [file.role for file in files]
-        if not files or len(set(roles)) != len(roles):
-            raise CatalogError(f"execution '{execution_id}': wanted one or more files with distinct roles, got {roles}")
-        values = _figures_of(ran, seconds, work, gpu_seconds, peak_vram_bytes)
+        one = Publication(execution_id, files, ran, seconds, work, gpu_seconds, peak_vram_bytes, measurements)
+        return self.publish_all([one], claim=claim)[0]
+
+    def publish_all(
+        self,
+        publications: Sequence[Publication],
+        *,
+        claim: Claim | None = None,
+        first: Callable[[], object] = lambda: None,
+        then: Callable[[list[Made]], object] = lambda made: None,
+    ) -> list[Made]:
+        """`publish` several executions that ended together: all of them become visible at once, or none.
+
+        What `first` writes is written with the journal, and what `then` writes of what now stands becomes visible with
+        the files: each in one transaction. Raises as `publish` does, and what those two raise.
+        """
+        for one in publications:
+            roles = [file.role for file in one.files]
+            if not roles or len(set(roles)) != len(roles):
+                raise CatalogError(
+                    f"execution '{one.execution_id}': wanted one or more files with distinct roles, got {roles}"
+                )
         try:
-            journal = self._earlier(execution_id)
-            if isinstance(journal, Made):
-                return journal
-            if journal is None:
-                journal = _Journal([self._weigh(file) for file in files], list(measurements))
-                reach("publish.hashed")
-                with self.database.write() as connection:
-                    one_publisher(connection)
-                    if claim is not None:
-                        check_claim(connection, claim)
-                    still_running(connection, execution_id)
-                    values |= {"state": "publishing", "pending": asdict(journal)}
-                    connection.execute(update(Execution).where(Execution.id == execution_id).values(values))
-                reach("publish.journalled")
-            return self._finish(execution_id, journal, claim)
+            journals = self._earlier(publications) or self._journal(publications, claim, first)
+            return self._finish(journals, claim, then)
         except StoreUnavailable:
             raise
         except CatalogError as error:
-            self._withdraw(execution_id, error.code, str(error))
-            for file in files:
-                self.store.discard(file.path)
+            for one in publications:
+                self._withdraw(one.execution_id, error.code, str(error))
+                for file in one.files:
+                    self.store.discard(file.path)
             raise
 
     def finish_streamed(
@@ -141,8 +113,8 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             if stands is not None:  # by an earlier call whose answer was lost
                 return load_executions(connection, [stands], self.store)[0]
             recipe_sha256 = still_running(connection, execution_id)
-            values = _figures_of(ran, seconds, work, gpu_seconds, peak_vram_bytes)
-            connection.execute(update(Execution).where(Execution.id == execution_id).values(values))
+            one = Publication(execution_id, (), ran, seconds, work, gpu_seconds, peak_vram_bytes)
+            connection.execute(_SET, {"execution": execution_id} | one.figures)
             winner = self._stand_or_adopt(connection, execution_id, recipe_sha256)
             return load_executions(connection, [winner], self.store)[0]
 
@@ -157,13 +129,13 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             query = (
                 select(Execution.id, Execution.pending).where(Execution.state == "publishing").order_by(Execution.id)
             )
-            found = {execution: _Journal.read(pending or {}) for execution, pending in connection.execute(query)}
+            found = {execution: Journal.read(pending or {}) for execution, pending in connection.execute(query)}
         ended: list[str] = []
         for execution_id, journal in found.items():
             try:
                 for line in journal.files:
                     self._check_staged(line)
-                self._finish(execution_id, journal, None)
+                self._finish({execution_id: journal}, None)
                 ended.append(execution_id)
             except (NotFound, Damaged) as error:
                 why = f"its process died and its files are gone: {error}"
@@ -189,28 +161,51 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         unclaimed = Execution.shot_id.is_(None)
         return ~held if self.store.shared else ~held & (~unclaimed | (Execution.touched_at < clock(-silent_seconds)))
 
-    def _earlier(self, execution_id: str) -> Made | _Journal | None:
-        """What came of an earlier call: its result if only its answer was lost, its journal if it was interrupted."""
+    def _earlier(self, publications: Sequence[Publication]) -> dict[str, Journal] | None:
+        """The journals of an earlier call whose files may be settled already; empty if only its answer was lost."""
+        with storage("look for staged files"):
+            if all(file.path.exists() for one in publications for file in one.files):
+                return None
+        ids = [one.execution_id for one in publications]
         with self.database.read() as connection:
-            row = connection.execute(
-                select(Execution.pending, Execution.state).where(Execution.id == execution_id)
-            ).one_or_none()
-            stands = _standing(connection, execution_id)
-            if stands is not None:
-                return load_executions(connection, [stands], self.store)[0]
-        return _Journal.read(row.pending) if row is not None and row.state == "publishing" and row.pending else None
+            query = select(Execution.id, Execution.pending).where(Execution.id.in_(ids), Execution.state != "running")
+            pending = dict(connection.execute(query).all())
+        if len(pending) < len(ids):
+            return None
+        return {one: Journal.read(pending[one] or {"files": [], "figures": []}) for one in ids}
 
-    def _weigh(self, file: StagedFile) -> _Line:
+    def _journal(
+        self, publications: Sequence[Publication], claim: Claim | None, first: Callable[[], object]
+    ) -> dict[str, Journal]:
+        """Make the files durable, hash them, and write down what is about to happen to them."""
+        journals = {
+            one.execution_id: Journal([self._weigh(file) for file in one.files], list(one.measurements))
+            for one in publications
+        }
+        reach("publish.hashed")
+        with self.database.write() as connection:
+            one_publisher(connection)
+            if claim is not None:
+                check_claim(connection, claim)
+            first()
+            for one in publications:
+                still_running(connection, one.execution_id)
+                pending = {"state": "publishing", "pending": asdict(journals[one.execution_id])}
+                connection.execute(_SET, {"execution": one.execution_id} | one.figures | pending)
+        reach("publish.journalled")
+        return journals
+
+    def _weigh(self, file: StagedFile) -> Line:
         self.store.flush(file.path)
         with storage(f"read '{file.path}'"):
             sha256, size = hash_file(file.path), file.path.stat().st_size
-        return _Line(file.path.name, file.role, file.kind, sha256, size, dict(file.media))
+        return Line(file.path.name, file.role, file.kind, sha256, size, dict(file.media))
 
-    def _staged(self, line: _Line) -> Path:
+    def _staged(self, line: Line) -> Path:
         # By name: the machine that staged it may have mounted the store elsewhere.
         return self.store.incoming / line.temp
 
-    def _check_staged(self, line: _Line) -> None:
+    def _check_staged(self, line: Line) -> None:
         """A machine that lost power may have kept a name and lost bytes: believe the hash, not the name."""
         temp = self._staged(line)
         try:
@@ -221,40 +216,45 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         if found != line.sha256:
             raise Damaged(f"staged file '{temp.name}' hashes to {found[:12]}, wanted {line.sha256[:12]}", line.sha256)
 
-    def _finish(self, execution_id: str, journal: _Journal, claim: Claim | None) -> Made:
+    def _finish(
+        self,
+        journals: Mapping[str, Journal],
+        claim: Claim | None,
+        then: Callable[[list[Made]], object] = lambda made: None,
+    ) -> list[Made]:
         """Rename what is journalled and mark it done: the second half of `publish`, and all of `recover`."""
-        settled: list[tuple[_Line, str]] = []
-        for line in journal.files:
-            settled.append((line, self._settle(line)))
-            reach("publish.renamed")
+        locations: dict[str, str] = {}
+        for journal in journals.values():
+            for line in journal.files:
+                locations[line.sha256] = self._settle(line)
+                reach("publish.renamed")
         reach("publish.settled")
         with self.database.write() as connection:
             one_publisher(connection)
             died = claim is None or check_claim(connection, claim) > 0
-            row = connection.execute(
-                select(Execution.state, Execution.adopted_id).where(Execution.id == execution_id)
-            ).one_or_none()
-            if row is not None and row.state in ("done", "void"):  # `recover` was here between our rename and now
-                return load_executions(connection, [row.adopted_id or execution_id], self.store)[0]
-            recipe_sha256 = still_running(connection, execution_id)
-            for line, location in settled:
-                self.write_artifact(
-                    connection, location, sha256=line.sha256, kind=line.kind, size=line.bytes, media=line.media
-                )
-            connection.execute(
-                insert(ExecutionOutput),
-                [{"execution_id": execution_id, "role": x.role, "artifact_sha256": x.sha256} for x in journal.files],
-            )
-            write_figures(connection, journal.files[0].sha256, journal.figures, execution_id)
-            winner = self._stand_or_adopt(connection, execution_id, recipe_sha256)
+            winners = [self._mark(connection, one, journal, locations) for one, journal in journals.items()]
             if died:
-                forget_deaths(connection, execution_id)
-            made = load_executions(connection, [winner], self.store)[0]
+                for one in journals:
+                    forget_deaths(connection, one)
+            found = {made.id: made for made in load_executions(connection, winners, self.store)}
+            made = [found[winner] for winner in winners]
+            then(made)
             reach("publish.marking")
         reach("publish.done")
         return made
 
-    def _settle(self, line: _Line) -> str:
+    def _mark(self, connection: Connection, execution_id: str, journal: Journal, locations: Mapping[str, str]) -> str:
+        """Vouch for the settled files of one execution and end it; returns who stands for its recipe."""
+        if (stands := _standing(connection, execution_id)) is not None:  # by `recover`, or an answer that was lost
+            return stands
+        recipe_sha256 = still_running(connection, execution_id)
+        vouch(connection, [line.artifact | {"location": locations[line.sha256]} for line in journal.files])
+        outputs = [{"execution_id": execution_id, "role": x.role, "artifact_sha256": x.sha256} for x in journal.files]
+        connection.execute(insert(_OUTPUTS), outputs)
+        write_figures(connection, journal.files[0].sha256, journal.figures, execution_id)
+        return self._stand_or_adopt(connection, execution_id, recipe_sha256)
+
+    def _settle(self, line: Line) -> str:
         try:
             return self.store.settle(self._staged(line), line.sha256)
         except FileNotFoundError:  # settled before: by the publisher that died, or by `recover` while this one slept
@@ -263,8 +263,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
 
     def _stand_or_adopt(self, connection: Connection, execution_id: str, recipe_sha256: str) -> str:
         """Mark an execution done, or void in favour of one that was done before; returns who stands."""
-        same = Execution.recipe_sha256 == recipe_sha256
-        winner = connection.scalar(select(Execution.id).where(same, Execution.state == "done"))
+        winner = connection.scalar(DONE, {"recipes": [recipe_sha256]})
         if winner is not None:
             if load_executions(connection, [winner], self.store)[0].whole:
                 told = {"error_code": "ADOPTED", "error_message": f"'{winner}' with the same recipe was done first"}
@@ -275,8 +274,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             told = {"error_code": "REPLACED", "error_message": f"its files are gone; made again by '{execution_id}'"}
             lost = {"state": "void", "adopted_id": execution_id}
             connection.execute(update(Execution).where(Execution.id == winner).values(told | lost))
-        done = {"state": "done", "progress": 1.0, "pending": None, "ended_at": clock(), "touched_at": clock()}
-        connection.execute(update(Execution).where(Execution.id == execution_id).values(done))
+        connection.execute(_STAND, {"execution": execution_id})
         return execution_id
 
     def _withdraw(self, execution_id: str, code: str, why: str, where: ColumnElement[bool] | None = None) -> bool:
@@ -297,8 +295,8 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             ended = {"state": "failed", "error_code": code, "error_message": why, "pending": None, "ended_at": clock()}
             connection.execute(update(Execution).where(Execution.id == execution_id).values(ended))
             others = connection.scalars(select(Execution.pending).where(Execution.state == "publishing")).all()
-            expected = {line.sha256 for other in others if other for line in _Journal.read(other).files}
-            for line in _Journal.read(row.pending).files if row.pending else ():
+            expected = {line.sha256 for other in others if other for line in Journal.read(other).files}
+            for line in Journal.read(row.pending).files if row.pending else ():
                 self.store.discard(self._staged(line))
                 vouched = connection.scalar(select(Artifact.sha256).where(Artifact.sha256 == line.sha256))
                 if vouched is None and line.sha256 not in expected and self.has_file(line.sha256):
@@ -308,18 +306,5 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
 
 def _standing(connection: Connection, execution_id: str) -> str | None:
     """Who stands for an execution that has been published: itself, or the one it stepped back for; None before."""
-    ended = select(Execution.state, Execution.adopted_id).where(Execution.id == execution_id)
-    row = connection.execute(ended).one_or_none()
+    row = connection.execute(_ENDED, {"execution": execution_id}).one_or_none()
     return None if row is None else row.adopted_id or (execution_id if row.state == "done" else None)
-
-
-def _figures_of(
-    ran: Mapping[str, Any],
-    seconds: float,
-    work: float | None,
-    gpu_seconds: float | None,
-    peak_vram_bytes: int | None,
-) -> dict[str, Any]:
-    values: dict[str, Any] = {"ran": dict(ran), "seconds": seconds, "gpu_seconds": gpu_seconds}
-    values["peak_vram_bytes"] = peak_vram_bytes
-    return values if work is None else values | {"work": work}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -11,11 +11,11 @@ from itertools import islice
 from catalog.claims import Claim
 from catalog.executions import Made
 from catalog.publication import Figure, StagedFile
-from models.clip import Clip, Frame, Planes
+from models.clip import Clip
 from models.errors import EngineError
 from tasks.animate import animate, can_be_planes, clip_of
 from tasks.encode import Encoded, Output, encode
-from tasks.execute import Execution, Input, Metered, Result, Stage, staged, standing
+from tasks.execute import Execution, Input, Metered, Result, Stage, record, staged, standing
 from tasks.inspect import Report, inspect
 from tasks.interpolate import interpolated
 from tasks.master import read_master
@@ -71,18 +71,11 @@ def deliver_rendition(tools: Tools, job: Job) -> None:
 
 
 def _one_pass(tools: Tools, job: Job, missing: Sequence[tuple[DeliveryPlan, Stage]]) -> None:
-    faults: list[Refused] = []
-    with ExitStack() as until:
-        running: list[Execution] = []
-        try:
-            clip, frames, sources = _stream(tools, job, running, until)
-            encodes: list[tuple[DeliveryPlan, Execution]] = []
-            for delivery, stage in missing:
-                if sources:  # the frames come from an execution that is running now
-                    producer = sources[-1][0]
-                    stage = replace(stage, inputs=[Input.stream("frames", producer.sha256, producer.id)])
-                encodes.append((delivery, Execution(tools, stage, job.claim, job.rendition.name)))
-                running.append(encodes[-1][1])
+    source, encodes = _begun(tools, job, missing)
+    running = [execution for execution in (source, *(execution for _, execution in encodes)) if execution is not None]
+    try:
+        with ExitStack() as until:
+            clip, meter = _stream(tools, job, source, until)
             outputs = [Output(one.encode, staged(tools, f".{one.encode.container}")) for one, _ in encodes]
 
             def progress(done: int, total: int) -> None:
@@ -90,74 +83,115 @@ def _one_pass(tools: Tools, job: Job, missing: Sequence[tuple[DeliveryPlan, Stag
                     execution.progress(done, total)
 
             started = time.monotonic()
-            encoded = encode(frames, clip, outputs, ffmpeg=tools.ffmpeg, progress=progress, cancelled=tools.cancelled)
-            spent = time.monotonic() - started
-            waited = 0.0
-            for execution, meter in sources:  # each waits for those before it
-                execution.stream_ended(meter.seconds - waited, meter.ran())
-                waited = meter.seconds
-            share = (spent - waited) / sum(execution.stage.work for _, execution in encodes)
-            for (delivery, execution), file in zip(encodes, encoded, strict=True):
-                if (fault := _finish(tools, job, delivery, execution, file, share * execution.stage.work)) is not None:
-                    faults.append(fault)
-        except BaseException as error:
-            for execution in running:  # those that have ended stay as they ended
-                execution.fail(error)
-            raise
+            encoded = encode(meter, clip, outputs, ffmpeg=tools.ffmpeg, progress=progress, cancelled=tools.cancelled)
+            waited = meter.seconds if source is not None else 0.0
+            share = (time.monotonic() - started - waited) / sum(execution.stage.work for _, execution in encodes)
+            files = [
+                _File(delivery, execution, *_inspected(delivery, file), share * execution.stage.work)
+                for (delivery, execution), file in zip(encodes, encoded, strict=True)
+            ]
+            _publish(tools, job, [file for file in files if not file.report.problems], source, meter)
+            faults = [_refuse(file) for file in files if file.report.problems]
+    except BaseException as error:
+        for execution in running:  # those that have ended stay as they ended
+            execution.fail(error)
+        raise
     if faults:
         raise faults[0]
 
 
-def _stream(
-    tools: Tools, job: Job, running: list[Execution], until: ExitStack
-) -> tuple[Clip, Iterator[Frame] | Iterator[Planes], list[tuple[Execution, Metered]]]:
-    """The frames for the encoder, and the executions that make them on the way, each with the meter that times it."""
+def _begun(
+    tools: Tools, job: Job, missing: Sequence[tuple[DeliveryPlan, Stage]]
+) -> tuple[Execution | None, list[tuple[DeliveryPlan, Execution]]]:
+    """The execution whose frames stream into the encoder, where one runs now, and those of the encoder."""
     chain, rendition = chain_of(tools), job.rendition
-    sources: list[tuple[Execution, Metered]] = []
+    making: Stage | None = None
+    if job.stored is None:
+        making = chain.animate(rendition, job.still)
+    elif rendition.interpolate is not None:
+        making = chain.interpolate(rendition.interpolate, job.stored)
+    with tools.catalog.together():
+        source = Execution(tools, making, job.claim, rendition.name) if making is not None else None
+        encodes: list[tuple[DeliveryPlan, Execution]] = []
+        for delivery, stage in missing:
+            if source is not None:
+                stage = replace(stage, inputs=[Input.stream("frames", source.sha256, source.id)])
+            encodes.append((delivery, Execution(tools, stage, job.claim, rendition.name)))
+    return source, encodes
+
+
+def _stream(tools: Tools, job: Job, source: Execution | None, until: ExitStack) -> tuple[Clip, Metered]:
+    """The frames for the encoder, with the meter that times them."""
+    rendition = job.rendition
     if job.stored is None:
         assert isinstance(rendition.animate, CameraRecipe)  # what SVD makes is stored
-        execution = Execution(tools, chain.animate(rendition, job.still), job.claim, rendition.name)
-        running.append(execution)
         planes = can_be_planes(rendition.animate) and all(one.encode.pix_fmt == "yuv420p" for one in job.wanted)
-        meter = Metered(animate(files_of(job.still), rendition.animate, planes=planes, workers=tools.workers))
-        return clip_of(rendition.animate), meter, [(execution, meter)]
-    clip, frames = read_master(job.stored.outputs[0].path)
-    if (recipe := rendition.interpolate) is not None:
-        execution = Execution(tools, chain.interpolate(recipe, job.stored), job.claim, rendition.name)
-        running.append(execution)
-        clip, frames, ran = interpolated(
-            frames, clip, recipe, tools.weights_dir, engines=tools.engines, device=execution.stage.device, until=until
-        )
-        clip, frames = replace(clip, frames=recipe.frames_out), islice(frames, recipe.frames_out)
-        meter = Metered(frames, ran)
-        return clip, meter, [(execution, meter)]
-    return clip, frames, sources
+        frames = animate(files_of(job.still), rendition.animate, planes=planes, workers=tools.workers)
+        return clip_of(rendition.animate), Metered(frames)
+    clip, stored = read_master(job.stored.outputs[0].path)
+    if source is None:
+        return clip, Metered(stored)
+    recipe = rendition.interpolate
+    assert recipe is not None
+    clip, between, ran = interpolated(
+        stored, clip, recipe, tools.weights_dir, engines=tools.engines, device=source.stage.device, until=until
+    )
+    return replace(clip, frames=recipe.frames_out), Metered(islice(between, recipe.frames_out), ran)
 
 
-def _finish(
-    tools: Tools, job: Job, delivery: DeliveryPlan, execution: Execution, file: Encoded, seconds: float
-) -> Refused | None:
-    """Inspect a written file and publish it, or refuse it and say why."""
+@dataclass(frozen=True)
+class _File:
+    """One written delivery, read back."""
+
+    delivery: DeliveryPlan
+    execution: Execution
+    file: Encoded
+    report: Report
+    looked: float
+    seconds: float
+
+
+def _inspected(delivery: DeliveryPlan, file: Encoded) -> tuple[Encoded, Report, float]:
     started = time.monotonic()
     report = inspect(file.path, delivery.inspect)
-    looked = time.monotonic() - started
-    if report.problems:
-        fault = _refusal(delivery, report)
-        execution.fail(fault)
-        file.path.unlink(missing_ok=True)
-        file.poster.unlink(missing_ok=True)
-        return fault
-    figures = [Figure(one.name, one.value, threshold=one.threshold, passed=one.passed) for one in report.measurements]
-    files = [
-        StagedFile(file.path, "file", "delivery", report.facts),
-        StagedFile(file.poster, "poster", "poster", {"width": delivery.encode.width, "height": delivery.encode.height}),
-    ]
-    made = execution.publish(Result(files, figures=figures), seconds)
-    stage = chain_of(tools).inspect(delivery.inspect, made.output("file").sha256)
-    inspection = Execution(tools, stage, job.claim, job.rendition.name)
-    inspection.stream_ended(looked, report.facts)
-    _hand_over(tools, job, delivery, made)
-    return None
+    return file, report, time.monotonic() - started
+
+
+def _publish(tools: Tools, job: Job, files: Sequence[_File], source: Execution | None, meter: Metered) -> None:
+    """Publish files that are as they must be, and hand them over as they become visible."""
+
+    def streamed() -> None:
+        if source is not None:
+            source.stream_ended(meter.seconds, meter.ran())
+
+    def handed_over(standing: Sequence[Made]) -> None:
+        for one, made in zip(files, standing, strict=True):
+            one.execution.link(made)
+            stage = chain_of(tools).inspect(one.delivery.inspect, made.output("file").sha256)
+            record(tools, stage, job.claim, job.rendition.name, seconds=one.looked, ran=one.report.facts)
+            _hand_over(tools, job, one.delivery, made)
+
+    if files:
+        publications = [one.execution.publication(_result(one), one.seconds) for one in files]
+        tools.catalog.publish_all(publications, claim=job.claim, first=streamed, then=handed_over)
+    else:
+        streamed()
+
+
+def _result(one: _File) -> Result:
+    figures = [Figure(x.name, x.value, threshold=x.threshold, passed=x.passed) for x in one.report.measurements]
+    size = {"width": one.delivery.encode.width, "height": one.delivery.encode.height}
+    file = StagedFile(one.file.path, "file", "delivery", one.report.facts)
+    return Result([file, StagedFile(one.file.poster, "poster", "poster", size)], figures=figures)
+
+
+def _refuse(one: _File) -> Refused:
+    """End what made a file that is not what it must be, and say why; the file is gone."""
+    fault = _refusal(one.delivery, one.report)
+    one.execution.fail(fault)
+    one.file.path.unlink(missing_ok=True)
+    one.file.poster.unlink(missing_ok=True)
+    return fault
 
 
 def _hand_over(tools: Tools, job: Job, delivery: DeliveryPlan, made: Made) -> None:

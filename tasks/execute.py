@@ -10,8 +10,8 @@ from typing import Any
 
 from catalog.claims import Claim
 from catalog.errors import Damaged, NotFound
-from catalog.executions import Made, Used
-from catalog.publication import Figure, StagedFile
+from catalog.executions import Made, NewExecution, Used
+from catalog.publication import Figure, Publication, StagedFile
 from tasks.errors import Cancelled, decide
 from tasks.recipe import Recipe, recipe_sha256
 from tasks.tools import Tools
@@ -84,28 +84,19 @@ class Result:
 
 
 class Execution:
-    """A running execution of `stage` for one shot's rendition; ends by `publish`, `stream_ended` or `fail`."""
+    """An execution of `stage` for one shot's rendition; ends by `publish`, `stream_ended` or `fail`.
+
+    Begins at once; several that begin together do so in one transaction (`catalog.together`).
+    """
 
     def __init__(self, tools: Tools, stage: Stage, claim: Claim, rendition: str) -> None:
         self._tools, self.stage, self._claim, self._rendition = tools, stage, claim, rendition
         self._told = 0.0
         self.sha256 = stage.sha256
-        for name, digest in stage.weights.items():
-            tools.catalog.record_weights(digest, name, *stage.origin)
-        self.id = tools.catalog.begin(
-            stage=stage.name,
-            version=stage.version,
-            recipe=stage.recipe.model_dump(mode="json"),
-            recipe_sha256=self.sha256,
-            engine=stage.engine,
-            engine_versions=stage.versions,
-            weights=stage.weights,
-            inputs=[Used(used.role, used.artifact, used.producer) for used in stage.inputs],
-            device=stage.device,
-            work=stage.work,
-            grant_id=stage.grant or None,
-            claim=claim,
-        )
+        with tools.catalog.together():
+            for name, digest in stage.weights.items():
+                tools.catalog.record_weights(digest, name, *stage.origin)
+            self.id = tools.catalog.begin(claim=claim, **_facts(tools, stage, self.sha256))
 
     def progress(self, done: int, total: int) -> None:
         """Tell the catalog how far it is, once a second at most; stops the work where a person cancelled it."""
@@ -118,34 +109,69 @@ class Execution:
     def publish(self, result: Result, seconds: float) -> Made:
         """Make the files visible (catalog/publication.py) and link the shot to them."""
         seconds = seconds if result.seconds is None else result.seconds
-        made = self._tools.catalog.publish(
+        (made,) = self._tools.catalog.publish_all(
+            [self.publication(result, seconds)], claim=self._claim, then=lambda made: self.link(made[0])
+        )
+        return made
+
+    def publication(self, result: Result, seconds: float) -> Publication:
+        """Its end, for `catalog.publish_all`."""
+        return Publication(
             self.id,
             result.files,
-            ran=result.ran,
-            seconds=seconds,
-            gpu_seconds=seconds if self.stage.device.startswith("cuda") else None,
+            result.ran,
+            seconds,
+            gpu_seconds=self._gpu_seconds(seconds),
             peak_vram_bytes=result.ran.get("peak_vram_bytes") or None,
-            claim=self._claim,
             measurements=result.figures,
         )
-        return self._linked(made)
 
-    def stream_ended(self, seconds: float, ran: Mapping[str, Any] | None = None) -> Made:
+    def stream_ended(self, seconds: float, ran: Mapping[str, Any] | None = None) -> None:
         """All frames have streamed on; nothing is stored."""
-        gpu_seconds = seconds if self.stage.device.startswith("cuda") else None
-        made = self._tools.catalog.finish_streamed(
-            self.id, ran=ran or {}, seconds=seconds, gpu_seconds=gpu_seconds, claim=self._claim
-        )
-        return self._linked(made)
+        catalog = self._tools.catalog
+        with catalog.together():
+            gpu_seconds = self._gpu_seconds(seconds)
+            made = catalog.finish_streamed(
+                self.id, ran=ran or {}, seconds=seconds, gpu_seconds=gpu_seconds, claim=self._claim
+            )
+            self.link(made)
+
+    def link(self, made: Made) -> None:
+        """The shot stands on what came of this execution: itself, or one with the same recipe that was done first."""
+        self._tools.catalog.link(self._claim.shot_id, self._rendition, made.id, made.id == self.id)
 
     def fail(self, error: BaseException) -> None:
         """Keep what is known about why it did not end well."""
         verdict = decide(error)
         self._tools.catalog.fail(self.id, verdict.code, verdict.message, str(getattr(error, "evidence", "")))
 
-    def _linked(self, made: Made) -> Made:
-        self._tools.catalog.link(self._claim.shot_id, self._rendition, made.id, made.id == self.id)
-        return made
+    def _gpu_seconds(self, seconds: float) -> float | None:
+        return seconds if self.stage.device.startswith("cuda") else None
+
+
+def _facts(tools: Tools, stage: Stage, sha256: str) -> NewExecution:
+    return {
+        "stage": stage.name,
+        "version": stage.version,
+        "recipe": stage.recipe.model_dump(mode="json"),
+        "recipe_sha256": sha256,
+        "engine": stage.engine,
+        "engine_versions": stage.versions,
+        "weights": stage.weights,
+        "inputs": [Used(used.role, used.artifact, used.producer) for used in stage.inputs],
+        "device": stage.device,
+        "worker": tools.worker,
+        "work": stage.work,
+        "grant_id": stage.grant or None,
+    }
+
+
+def record(tools: Tools, stage: Stage, claim: Claim, rendition: str, *, seconds: float, ran: Mapping[str, Any]) -> None:
+    """Write down a stage that has run and left no file, and link the shot to it."""
+    with tools.catalog.together():
+        facts = _facts(tools, stage, stage.sha256)
+        execution_id, made = tools.catalog.record(claim=claim, ran=ran, seconds=seconds, **facts)
+        tools.catalog.link(claim.shot_id, rendition, execution_id, made)
 
 
 def standing(tools: Tools, sha256: str) -> Made | None:

@@ -1,0 +1,81 @@
+"""What is published: staged files, how their execution ended, and the journal that outlives the process.
+
+`executions.pending` holds the journal from before the first rename until the end: `recover` needs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from catalog.artifacts import Figure
+
+
+def _no_media() -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """One file under a temporary name from `store.stage_file`, read back and found good by its stage.
+
+    `role` is unique within the execution (`still`, `product`, `file`, `poster`); `media` are its facts.
+    """
+
+    path: Path
+    role: str
+    kind: str
+    media: Mapping[str, Any] = field(default_factory=_no_media)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The end of one execution: its files, what ran, how long, how much. `measurements` are of the first file."""
+
+    execution_id: str
+    files: Sequence[StagedFile]
+    ran: Mapping[str, Any]
+    seconds: float
+    work: float | None = None
+    gpu_seconds: float | None = None
+    peak_vram_bytes: int | None = None
+    measurements: Sequence[Figure] = ()
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Columns of the execution that are known at its end."""
+        values: dict[str, Any] = {"ran": dict(self.ran), "seconds": self.seconds, "gpu_seconds": self.gpu_seconds}
+        values["peak_vram_bytes"] = self.peak_vram_bytes
+        return values if self.work is None else values | {"work": self.work}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One file in the journal; `temp` is its name in the store's `incoming`."""
+
+    temp: str
+    role: str
+    kind: str
+    sha256: str
+    bytes: int
+    media: dict[str, Any]
+
+    @property
+    def artifact(self) -> dict[str, Any]:
+        """Its row of the catalog, but for where it lies."""
+        return {"sha256": self.sha256, "kind": self.kind, "bytes": self.bytes, "media": self.media}
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What `executions.pending` holds: enough to finish a publication without its process."""
+
+    files: list[Line]
+    figures: list[Figure]
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Journal:
+        """From `executions.pending`."""
+        return cls([Line(**line) for line in stored["files"]], [Figure(**figure) for figure in stored["figures"]])
