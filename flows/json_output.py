@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -12,7 +13,9 @@ from typing import Any
 
 def print_json(value: Any) -> None:
     """JSON on stdout: dataclasses, paths, times."""
-    sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(value, default=_plain, indent=2, ensure_ascii=False)
+    # Of control characters JSON leaves these as they are; a terminal takes some for commands.
+    sys.stdout.write(re.sub("[\x7f-\x9f\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
 from catalog.queries import RunRow, RunStatus
+from flows.plain_console import PlainConsole
 from flows.settings import Settings
 from manifests.errors import Problem
 from tasks.planner.planner import RunPlan
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = PlainConsole(highlight=False)
+err = PlainConsole(stderr=True, highlight=False)
 
 SHOWN = 40
 """Rows of a table people still read; the rest is counted."""

@@ -19,6 +19,8 @@ from manifests.prompt import read
 from manifests.variants import combinations, variable, variables
 
 _PARTS = ("motion", "svd", "light", "place", "backdrop", "upscale", "render")
+MOST_VALUES = 1_000
+"""Of one key in a variants matrix."""
 _STAND_IN = {"source": {"kind": "image", "path": "."}}
 """A source for layers that need none by themselves."""
 
@@ -106,6 +108,10 @@ class Asks:
                 near = nearest(key, variables())
                 remedy = f"did you mean {near}?" if near else "dotted keys of an ask, such as seed or motion.move"
                 self.problems.append(Problem("UNKNOWN_KEY", f"{name}: '{key}' cannot vary", remedy, *here))
+                continue
+            if isinstance(choices, list) and len(cast("list[Any]", choices)) > MOST_VALUES:
+                found = f"{name}: '{key}' has {len(cast('list[Any]', choices))} values, at most {MOST_VALUES} are tried"
+                self.problems.append(Problem("OUT_OF_RANGE", found, "fewer values, or more rows", *here))
                 continue
             for _, setting in combinations({key: cast("list[Any]", choices)}) if isinstance(choices, list) else ():
                 values = overlaid(_STAND_IN, setting)

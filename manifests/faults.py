@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
@@ -22,6 +23,9 @@ class Place(NamedTuple):
     line: int | None
     item: str
 
+
+MOST_FAULTS = 50
+"""Told of one row or layer: to look for the nearest known key takes a millisecond, and a row may have a million."""
 
 CODES = {
     "extra_forbidden": "UNKNOWN_KEY",
@@ -54,7 +58,11 @@ def problems_of(
         # A choice of types gives one error per type: they are one fault of one key.
         key = path if own or not path or isinstance(path[-1], str) else _to_key(path, schema)
         by_key.setdefault(key, []).append(fault)
-    return [_problem(path, faults, schema, place(path), prefix) for path, faults in by_key.items()]
+    told = [_problem(path, faults, schema, place(path), prefix) for path, faults in islice(by_key.items(), MOST_FAULTS)]
+    if len(by_key) > MOST_FAULTS:
+        found = f"and {len(by_key) - MOST_FAULTS} more keys are wrong"
+        told.append(_at(place(()), "TOO_MANY_FAULTS", found, "mend these first"))
+    return told
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -146,6 +146,9 @@ class _Builder:
                 self.pair(mapping, event, depth)
             return mapping
         assert isinstance(event, yaml.ScalarEvent)
+        if "\0" in event.value:  # no database keeps one, and no path has one
+            self.problems.append(Problem("BAD_ENCODING", "a NUL character", "leave it out", self.file, line))
+            return event.value.replace("\0", "")
         return scalar(event.value, as_text=key in TEXT_KEYS) if event.implicit[0] else event.value
 
     def pair(self, mapping: Marked, event: yaml.Event, depth: int) -> None:
@@ -153,6 +156,8 @@ class _Builder:
         self.refuse(event, line, depth)
         if not isinstance(event, yaml.ScalarEvent):
             raise self.stop("YAML_BROKEN", "a key is plain text here", "write key: value", line)
+        if "\0" in event.value:
+            raise self.stop("BAD_ENCODING", "a key with a NUL character", "leave it out", line)
         name = event.value
         value = self.value(next(self.events), name, depth + 1)
         if name in mapping:

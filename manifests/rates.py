@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from manifests.faults import shortened
+
 LOWEST, HIGHEST = 1, 120
 """Frames per second an ask may name."""
+_NUMBER = re.compile(r"[-+]?[0-9]{0,40}(\.[0-9]{0,40})?(e[-+]?[0-9]{1,3})?(/[0-9]{1,40})?", re.IGNORECASE)
+"""What is worth reading: a Fraction of `1e999999999` would fill the memory."""
 
 
 def parse_rate(value: object) -> Fraction:
@@ -22,8 +27,11 @@ def parse_rate(value: object) -> Fraction:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError("a rate is a number or a fraction such as 30000/1001")
+    text = str(value).strip()
+    if not isinstance(value, Fraction) and not _NUMBER.fullmatch(text):
+        raise ValueError("a rate is a number or a fraction such as 30000/1001")
     try:
-        rate = value if isinstance(value, Fraction) else Fraction(str(value).strip())
+        rate = value if isinstance(value, Fraction) else Fraction(text)
     except (ValueError, ZeroDivisionError) as error:
         raise ValueError("a rate is a number or a fraction such as 30000/1001") from error
     if not LOWEST <= rate <= HIGHEST:
@@ -44,7 +52,9 @@ def _validate(value: object) -> Fraction:
         return parse_rate(value)
     except ValueError as error:
         code = "OUT_OF_RANGE" if "between" in str(error) else "WRONG_TYPE"
-        raise PydanticCustomError(code, "{what}", {"what": str(error)}) from error
+        found = shortened(str(value))
+        told = {"what": f"is {found}; {error}", "remedy": "leave it out for the preset's own rate"}
+        raise PydanticCustomError(code, "{what}", told) from error
 
 
 def _validate_or_auto(value: object) -> Fraction | Literal["auto"]:

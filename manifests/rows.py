@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from manifests.columns import Columns
 from manifests.errors import Problem
-from manifests.faults import shortened
+from manifests.faults import MOST_FAULTS, shortened
 from manifests.keys import ROW_KEYS, cell, path_of
 from manifests.marked import Marked, MarkedList
+
+MOST_HEADINGS = 2_000
+"""Columns of a CSV: a person's export has a hundred."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,10 @@ def csv_rows(text: str, file: str, columns: Columns, problems: list[Problem]) ->
     if not headings:
         problems.append(Problem("NO_ROWS", "the file has no headings", "the first line names the columns", file, line))
         return
+    if len(headings) > MOST_HEADINGS:
+        found = f"the file has {len(headings)} headings, at most {MOST_HEADINGS} are read"
+        problems.append(Problem("TOO_LARGE", found, "leave columns out", file, line))
+        return
     broken = [*columns.faults(headings), *_heading_faults(headings, file, line, columns)]
     problems.extend(broken)
     if broken:
@@ -82,8 +90,10 @@ def jsonl_rows(text: str, file: str, columns: Columns, problems: list[Problem]) 
             continue
         try:
             value: object = json.loads(written, object_pairs_hook=_single, parse_constant=_no_constant)
-            if "\\u" in written:  # half a surrogate pair is JSON, but no text
+            if "\\u" in written:  # half a surrogate pair is JSON, but no text; a NUL is text no database keeps
                 json.dumps(value, ensure_ascii=False).encode()
+                if "\\u0000" in json.dumps(value).replace("\\\\", ""):
+                    raise ValueError("a NUL character")
         except (ValueError, RecursionError) as error:
             found = f"this line is no JSON object: {error}"
             yield _unread(Problem("JSON_BROKEN", found, "one whole object per line", file, line), line)
@@ -98,7 +108,7 @@ def jsonl_rows(text: str, file: str, columns: Columns, problems: list[Problem]) 
             continue
         strangers = [heading for heading in row if columns.keys(heading) is None]
         known = {key: v for key, v in row.items() if key not in strangers}
-        faults = tuple(columns.unknown(heading, file, line) for heading in strangers)
+        faults = tuple(columns.unknown(heading, file, line) for heading in strangers[:MOST_FAULTS])
         yield replace(_row(known, file, line, columns, _as_it_is), problems=faults)
 
 
@@ -186,8 +196,8 @@ def _as_it_is(key: str, value: object) -> object:
 def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     whole = dict(pairs)
     if len(whole) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key '{next(name for name in names if names.count(name) > 1)}' stands twice")
+        names = Counter(name for name, _ in pairs)
+        raise ValueError(f"the key '{shortened(names.most_common(1)[0][0])}' stands twice")
     return whole
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import stat
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +38,16 @@ SHORT_SIDE_PX = 32
 """Below this a picture has no border to judge a backdrop by, and would be magnified more than thirty times."""
 LONGEST_ASPECT = 16
 """A strip longer than this leaves under 7% of a 16:9 frame's height for the picture."""
+
+MOST_SCANS = 100
+"""Of a JPEG: progressive ones have ten; a file of a thousand empty scans would be decoded for minutes."""
+MOST_PAGES = 100
+"""Counted of a TIFF: a file may chain millions of them."""
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
+"""A JPEG segment that has a length, or its end; what is stuffed into a scan's own bytes never looks like one."""
+
+# What a decoder notices and goes on after is told by what comes out, not to the terminal of whoever plans.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # What Pillow's decoders raise for damaged files; anything else is a fault of ours and must be seen.
 DECODER_ERRORS = (
@@ -89,6 +101,8 @@ def open_picture(path: Path, *, max_pixels: int, page: int | None = None) -> Pic
 def decode_picture(data: bytes, *, name: str, max_pixels: int, page: int | None = None) -> Picture:
     """Decode a picture already in memory; `name` is used in messages. Errors as `open_picture`."""
     _refuse_foreign(data, name)
+    if data.startswith(b"\xff\xd8") and (scans := _scans(data)) > MOST_SCANS:
+        raise _unsupported(name, f"is a JPEG of {scans} scans, at most {MOST_SCANS} are decoded")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.UnidentifiedImageError as error:
@@ -103,7 +117,7 @@ def decode_picture(data: bytes, *, name: str, max_pixels: int, page: int | None 
         raise _damaged(name, error) from error
     with image:
         _check_size(name, image.size, max_pixels)
-        warnings = _name_warnings(name, image.format or "")
+        named = _name_warnings(name, image.format or "")
         try:
             _turn_to(image, name, page)
             _check_size(name, image.size, max_pixels)  # pages of a TIFF differ in size
@@ -121,7 +135,7 @@ def decode_picture(data: bytes, *, name: str, max_pixels: int, page: int | None 
         sha256=hashlib.sha256(data).hexdigest(),
         bytes=len(data),
         format="JPEG" if image.format == "MPO" else image.format or "",
-        warnings=(*warnings, *notes),
+        warnings=(*named, *notes),
     )
 
 
@@ -202,11 +216,12 @@ def _check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
 
 def _turn_to(image: Image.Image, name: str, page: int | None) -> None:
     # A phone's JPEG may carry its depth map or preview as a second picture (MPO): the first is the photo.
-    pages = 1 if image.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))
+    pages = _pages(image, max(MOST_PAGES, (page or 0) + 1))
     if page is None and pages > 1:
+        many = f"{MOST_PAGES} or more" if pages >= MOST_PAGES else pages
         raise _refuse(
             "MULTIPLE_PAGES",
-            f"'{name}' has {pages} pages or frames, a still has one",
+            f"'{name}' has {many} pages or frames, a still has one",
             "choose one with page: 0 (the first), or save it as a single picture",
         )
     if page is not None and not 0 <= page < pages:
@@ -215,6 +230,32 @@ def _turn_to(image: Image.Image, name: str, page: int | None) -> None:
         )
     if page:
         image.seek(page)
+
+
+def _pages(image: Image.Image, most: int) -> int:
+    """How many pictures a file holds; of a TIFF at most `most` are counted."""
+    if image.format in ("JPEG", "MPO"):
+        return 1
+    if image.format != "TIFF":
+        return int(getattr(image, "n_frames", 1))
+    pages = 1
+    try:
+        while pages < most:
+            image.seek(pages)
+            pages += 1
+    except EOFError:
+        pass
+    image.seek(0)
+    return pages
+
+
+def _scans(data: bytes) -> int:
+    """How often a JPEG says that pixels follow."""
+    scans, at = 0, 2
+    while (found := _MARKER.search(data, at)) and data[found.end() - 1] != 0xD9:
+        scans += data[found.end() - 1] == 0xDA
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    return scans
 
 
 def _name_warnings(name: str, found: str) -> tuple[str, ...]:
