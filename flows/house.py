@@ -21,7 +21,7 @@ from flows.supervisor import Child, Event, Program, stop_all
 Tell = Callable[[str, str, str], None]
 """(program, event, words)"""
 
-START_SECONDS: Final = 120.0
+START_SECONDS: Final = 300.0
 LOOK_SECONDS: Final = 5.0
 """How often it looks whether a drained worker may work again."""
 TICK_SECONDS: Final = 0.2
