@@ -178,5 +178,6 @@ def test_a_stale_failure_changes_nothing_and_a_repeated_one_says_the_same(place:
         fail(place, claim, worker)
     assert looked(place, newer.shot_id).state == "claimed"
     with place.catalog.database.read() as connection:
-        assert connection.execute(select(Worker.streak).where(Worker.id == worker)).scalar_one()["charged"] == [1]
+        streak = connection.scalar(select(Worker.streak).where(Worker.id == worker))
+        assert streak is not None and streak["charged"] == [1]
         assert connection.execute(text("SELECT count(*) FROM incidents")).scalar() == 0
