@@ -81,16 +81,6 @@ def deployments(reconcile_seconds: float = 60.0) -> tuple[Deployment, ...]:
             "Reads a share of the store again and removes what retention lets go; once a night for all machines.",
             cron="0 4 * * *",
         ),
-        Deployment(
-            "upkeep",
-            "upkeep",
-            "flows.upkeep.upkeep",
-            "cpu",
-            CONTROL,
-            "Reads a share of the store again and removes what retention lets go.",
-            cron="30 3 * * *",
-            alone=True,
-        ),
     )
 
 
