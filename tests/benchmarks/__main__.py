@@ -16,6 +16,7 @@ QUICK = {
     "memory": ["--quick"],
     "overhead": ["--quick"],
     "planning": ["--quick"],
+    "throughput": ["--quick"],
 }
 """Every benchmark, and what makes it short: figures of a quick run mean nothing, but it runs."""
 

@@ -1,0 +1,61 @@
+"""What we do not do: one Prefect task for each step of each shot. The same steps, the same catalog, the same server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from catalog.queries import shots_of
+from flows.keeper import fill_out_folder
+from flows.request import Request
+from flows.settings import Settings
+from flows.worker_name import worker_name
+from flows.workshop import workshop
+from tasks.planner.plan import ShotPlan
+from tasks.submission import submit
+from tasks.work import Work
+
+_THREE: Any = ThreadPoolTaskRunner(max_workers=3)
+
+
+@flow(name="per_task", task_runner=_THREE, persist_result=False)
+def run_per_task(manifest: Path) -> None:
+    """Plan, submit, claim; then every step of every shot as a task that waits for the one before."""
+    with workshop(Settings()) as tools:
+        catalog, request = tools.catalog, Request(manifest)
+        loaded = request.load()
+        planned = request.plan(tools, loaded)
+        out = str(loaded.out_folder)
+        run_id = submit(catalog, planned, triggered_by="benchmark", out_folder=out, flow_run_id=None)
+        catalog.set_run_state(run_id, "running")
+        shots = [shot.id for shot in shots_of(catalog, run_id, ["waiting"])]
+        claims = catalog.claim(catalog.new_batch(run_id, shots), shots, worker_name(), 3600)
+        rows = {row.id: row for row in shots_of(catalog, run_id, ["claimed"])}
+        works = [
+            Work(tools, claim, rows[claim.shot_id], ShotPlan.model_validate(rows[claim.shot_id].plan))
+            for claim in claims
+        ]
+
+        def finish(number: int) -> None:
+            works[number].deliver()
+            catalog.finish_shot(works[number].claim, "done")
+
+        steps = [lambda number: works[number].prepare(), lambda number: works[number].generate(), finish]
+        tasks = [
+            task(name=name, cache_policy=NO_CACHE, persist_result=False)(step)
+            for name, step in zip(("prepare", "generate", "deliver"), steps, strict=True)
+        ]
+        futures: list[Any] = []
+        for number in range(len(works)):
+            before: list[Any] = []
+            for one in tasks:
+                before = [one.submit(number, wait_for=before)]
+            futures += before
+        for future in futures:
+            future.result()
+        catalog.finish_run(run_id)
+        fill_out_folder(catalog, run_id)
