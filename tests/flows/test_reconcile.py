@@ -196,14 +196,21 @@ def test_resume_of_a_run_that_is_done_says_so_and_fills_its_folder_again(
 
 
 def test_resume_of_a_run_that_another_process_keeps_follows_it(home: Workroom, dailies: Start) -> None:
-    shots = 12
-    running = dailies("run", str(manifest_of(home, shots)))
-    run_id = _when_delivered(home, running, 1)
-    following = dailies("resume", run_id)
+    from flows.hand_out import Here
+    from flows.keeper import tend
+
+    planned = home.plan(manifest_of(home, 2))
+    with home.tools() as tools:
+        run_id = home.submit(tools, planned)
+        assert tools.catalog.keep_run(run_id, "elsewhere:1:1", ENOUGH)
+        following = dailies("resume", run_id)
+        assert following.stdout is not None
+        while f"elsewhere:1:1 keeps run {run_id}" not in (line := following.stdout.readline()):
+            assert line, "it ended without following"
+        assert tend(tools, run_id, Here())
     said, _ = following.communicate(timeout=ENOUGH)
-    assert following.returncode == 0 and f"keeps run {run_id}" in said, said
-    assert running.wait(ENOUGH) == 0
-    whole(home, shots)
+    assert following.returncode == 0, said
+    whole(home, 2)
 
 
 def _when_delivered(home: Workroom, running: object, count: int) -> str:
