@@ -20,7 +20,7 @@ from catalog.dialect import clock, one_publisher
 from catalog.failpoints import reach
 from catalog.ledger import T, chunks
 from catalog.queries.usage import journalled
-from catalog.retention import DAY, HELD, Held, LiveSources, Pictures, Rules, Verdict, judge
+from catalog.retention import DAY, HELD, PRESENT, Held, LiveSources, Pictures, Rules, Verdict, judge
 from catalog.store import Stored
 from catalog.tables import Artifact
 
@@ -61,7 +61,7 @@ class CollectionLedger(ArtifactLedger):
     def survey(self, rules: Rules, pictures: Pictures, heard: Heard = _silent) -> Iterator[Judged]:
         """What may go and what stays, and why, of every artifact in the store. Changes nothing."""
         live = LiveSources(pictures)
-        for page in self._pages(heard):
+        for page in self._present_pages(heard):
             with self.database.read() as connection:
                 live.refresh(connection)
                 verdicts = judge(connection, page, rules, live)
@@ -73,15 +73,15 @@ class CollectionLedger(ArtifactLedger):
         Raises StoreUnavailable.
         """
         live = LiveSources(pictures)
-        for page in self._pages(heard):
+        for page in self._present_pages(heard):
             with self.database.read() as connection:
                 live.refresh(connection)
                 verdicts = judge(connection, page, rules, live)
             yield from (Judged(one, verdicts[one.sha256]) for one in page if not verdicts[one.sha256].go)
             for part in chunks([one for one in page if verdicts[one.sha256].go], AT_ONCE):
-                marked = self._mark(part, rules, live)
+                marked = self._mark_collected(part, rules, live)
                 reach("collect.marked")
-                freed = self._remove([one for one in part if marked[one.sha256].go], rules, live)
+                freed = self._remove_collected([one for one in part if marked[one.sha256].go], rules, live)
                 reach("collect.removed")
                 yield from (Judged(one, marked[one.sha256], freed.get(one.sha256)) for one in part)
 
@@ -115,7 +115,7 @@ class CollectionLedger(ArtifactLedger):
                 digests = [stray.file.sha256 for stray in part]
                 rows = {row.sha256: Held(*row) for row in connection.execute(HELD.where(Artifact.sha256.in_(digests)))}
             collected = [row for row in rows.values() if row.state == "collected"]
-            freed = self._remove(collected, keep_all, live)
+            freed = self._remove_collected(collected, keep_all, live)
             freed |= self._remove_unknown([x for x in digests if x not in rows or rows[x].state == "damaged"])
             yield from (Stray(stray.file, stray.why, freed.get(stray.file.sha256)) for stray in part)
 
@@ -131,7 +131,7 @@ class CollectionLedger(ArtifactLedger):
                     self.store.discard(path)
         return total
 
-    def _pages(self, heard: Heard) -> Iterator[list[Held]]:
+    def _present_pages(self, heard: Heard) -> Iterator[list[Held]]:
         """Every artifact that is present, by digest, without holding a transaction open."""
         with self.database.read() as connection:
             present = select(func.count()).select_from(Artifact).where(Artifact.state == "present")
@@ -139,7 +139,7 @@ class CollectionLedger(ArtifactLedger):
         last, done = "", 0
         heard(0, total)
         while True:
-            query = HELD.where(Artifact.state == "present", Artifact.sha256 > last).order_by(Artifact.sha256)
+            query = HELD.where(PRESENT, Artifact.sha256 > last).order_by(Artifact.sha256)
             with self.database.read() as connection:
                 page = _load(connection, query.limit(PAGE))
             if not page:
@@ -148,7 +148,7 @@ class CollectionLedger(ArtifactLedger):
             last, done = page[-1].sha256, done + len(page)
             heard(min(done, total), total)
 
-    def _mark(self, part: Sequence[Held], rules: Rules, live: LiveSources) -> dict[str, Verdict]:
+    def _mark_collected(self, part: Sequence[Held], rules: Rules, live: LiveSources) -> dict[str, Verdict]:
         """Judge again where nothing can change meanwhile, and mark what still may go."""
         with self.database.write() as connection:
             one_publisher(connection)
@@ -159,7 +159,7 @@ class CollectionLedger(ArtifactLedger):
             connection.execute(present.values(state="collected", collected_at=clock()))
         return verdicts
 
-    def _remove(self, part: Sequence[Held], rules: Rules, live: LiveSources) -> dict[str, int]:
+    def _remove_collected(self, part: Sequence[Held], rules: Rules, live: LiveSources) -> dict[str, int]:
         """Remove the files of collected artifacts; bytes by digest. What came to be needed since is present again."""
         if not part:
             return {}

@@ -16,7 +16,7 @@ from catalog.findings import Finding
 from catalog.ledger import Ledger
 from catalog.queries.damage import damaged_deliveries
 from catalog.queries.usage import SILENT_SECONDS, journalled
-from catalog.retention import HELD, Held
+from catalog.retention import HELD, PRESENT, Held
 from catalog.store import Stored
 from catalog.tables import (
     Artifact,
@@ -82,7 +82,7 @@ def check_rows(catalog: Ledger, run_id: str | None = None) -> Iterator[Finding]:
 def _rows(catalog: Ledger) -> Iterator[Held]:
     last = ""
     while True:
-        query = HELD.where(Artifact.state == "present", Artifact.sha256 > last).order_by(Artifact.sha256).limit(1_000)
+        query = HELD.where(PRESENT, Artifact.sha256 > last).order_by(Artifact.sha256).limit(1_000)
         with catalog.database.read() as connection:
             page = [Held(*row) for row in connection.execute(query)]
         if not page:

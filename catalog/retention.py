@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from catalog.dialect import clock
 from catalog.queries.usage import Usage, usage_of
@@ -76,6 +76,9 @@ HELD = select(
     Artifact.media,
 )
 """Rows of `Held`."""
+
+PRESENT = func.coalesce(Artifact.state, "") == "present"
+"""For pages in the order of digests: an expression, lest an index on the state be read and sorted for every page."""
 
 
 @dataclass

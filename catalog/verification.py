@@ -13,7 +13,7 @@ from catalog.artifacts import ArtifactLedger
 from catalog.dialect import clock
 from catalog.ledger import chunks, write_audit
 from catalog.queries.damage import damaged_shots
-from catalog.retention import HELD, Held
+from catalog.retention import HELD, PRESENT, Held
 from catalog.tables import (
     Artifact,
     Delivery,
@@ -57,7 +57,7 @@ class VerificationLedger(ArtifactLedger):
         taken = 0
         for read_before in (False, True):
             last: tuple[Any, ...] | None = None
-            while page := self._page(began, run_id, last, read_before=read_before):
+            while page := self._unread_page(began, run_id, last, read_before=read_before):
                 for one, _ in page:
                     if bytes_wanted is not None and taken >= bytes_wanted:
                         return
@@ -66,16 +66,17 @@ class VerificationLedger(ArtifactLedger):
                 held, verified = page[-1]
                 last = (verified, held.sha256)
 
-    def _page(
+    def _unread_page(
         self, began: datetime, run_id: str | None, last: tuple[Any, ...] | None, *, read_before: bool
     ) -> list[tuple[Held, datetime | None]]:
-        query = HELD.add_columns(Artifact.verified_at).where(Artifact.state == "present", *_of(run_id))
+        query = HELD.add_columns(Artifact.verified_at).where(*_of(run_id))
         if read_before:
-            query = query.where(Artifact.verified_at < began).order_by(Artifact.verified_at, Artifact.sha256)
+            old = (Artifact.state == "present", Artifact.verified_at < began)
+            query = query.where(*old).order_by(Artifact.verified_at, Artifact.sha256)
             if last is not None:
                 query = query.where(tuple_(Artifact.verified_at, Artifact.sha256) > tuple_(*last))
         else:
-            query = query.where(Artifact.verified_at.is_(None)).order_by(Artifact.sha256)
+            query = query.where(PRESENT, Artifact.verified_at.is_(None)).order_by(Artifact.sha256)
             if last is not None:
                 query = query.where(Artifact.sha256 > last[1])
         with self.database.read() as connection:
