@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, cast
 
 from manifests.columns import Columns
@@ -106,9 +107,9 @@ def jsonl_rows(text: str, file: str, columns: Columns, problems: list[Problem]) 
         row = cast("dict[str, object]", value)
         if not columns.counts(row):
             continue
-        strangers = [heading for heading in row if columns.keys(heading) is None]
+        strangers = {heading: None for heading in row if columns.keys(heading) is None}
         known = {key: v for key, v in row.items() if key not in strangers}
-        faults = tuple(columns.unknown(heading, file, line) for heading in strangers[:MOST_FAULTS])
+        faults = tuple(columns.unknown(heading, file, line) for heading in islice(strangers, MOST_FAULTS))
         yield replace(_row(known, file, line, columns, _as_it_is), problems=faults)
 
 

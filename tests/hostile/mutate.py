@@ -86,7 +86,7 @@ def seeds(folder: Path) -> list[Path]:
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:
-    """One to four of: bits flipped, bytes of the header set, a stretch cut out, doubled, moved or filled, the end off."""
+    """One to four of: bits flipped, bytes set, a stretch cut out, doubled, moved or filled, the end cut off."""
     changed = bytearray(data)
     for _ in range(chance.randint(1, 4)):
         size = len(changed)

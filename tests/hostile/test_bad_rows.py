@@ -1,4 +1,4 @@
-"""One manifest with everything people and machines get wrong between good rows: good ones come out, bad ones are named."""
+"""One manifest with everything people get wrong between good rows: good ones come out, bad ones are named."""
 
 from __future__ import annotations
 
