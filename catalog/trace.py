@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from catalog.errors import NotFound
 from catalog.ledger import Ledger, chunks
@@ -69,12 +69,10 @@ def trace(catalog: Ledger, what: str) -> Lineage:
             roots = [tree.execution(name, "")]
             shots = _standing_on(connection, {name}, None)
         else:
-            made = connection.scalars(
-                select(Delivery.id)
-                .where(or_(Delivery.artifact_sha256 == name, Delivery.poster_sha256 == name))
-                .order_by(Delivery.id)
-            ).all()
-            roots = [tree.delivery(delivery) for delivery in made] or [tree.artifact(name, "")]
+            made = set[str]()
+            for column in (Delivery.artifact_sha256, Delivery.poster_sha256):  # OR would read the whole table
+                made |= set(connection.scalars(select(Delivery.id).where(column == name)))
+            roots = [tree.delivery(delivery) for delivery in sorted(made)] or [tree.artifact(name, "")]
             shots = _standing_on(connection, set(), name)
         runs: set[str] = set()
         for part in chunks(list(shots)):
@@ -110,8 +108,8 @@ def _standing_on(connection: Connection, executions: set[str], artifact: str | N
         following: set[str] = set()
         for part in chunks(sorted(fresh)):
             files = select(ExecutionOutput.artifact_sha256).where(ExecutionOutput.execution_id.in_(part))
-            used = or_(ExecutionInput.producer_id.in_(part), ExecutionInput.artifact_sha256.in_(files))
-            following |= set(connection.scalars(select(ExecutionInput.execution_id).where(used)))
+            for used in (ExecutionInput.producer_id.in_(part), ExecutionInput.artifact_sha256.in_(files)):
+                following |= set(connection.scalars(select(ExecutionInput.execution_id).where(used)))
         fresh = following - reached
     shots: set[str] = set()
     for part in chunks(sorted(reached)):

@@ -17,6 +17,7 @@ DELIVERY_STATES = ("current", "superseded")
 VERDICTS = ("approved", "rejected", "redo")
 
 _DONE = text("state = 'done'")
+_PUBLISHING = text("state = 'publishing'")
 _CURRENT = text("state = 'current'")
 
 
@@ -51,6 +52,8 @@ class Execution(Base):
         CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
         Index("uq_executions_done", "recipe_sha256", unique=True, sqlite_where=_DONE, postgresql_where=_DONE),
         Index(None, "state"),
+        Index("ix_executions_publishing", "id", sqlite_where=_PUBLISHING, postgresql_where=_PUBLISHING),
+        Index(None, "recipe_sha256"),
         Index(None, "shot_id"),
         Index(None, "grant_id"),
         Index(None, "stage", "engine", "host", "ended_at"),

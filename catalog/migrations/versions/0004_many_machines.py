@@ -62,6 +62,11 @@ def upgrade() -> None:
         op.add_column("batches", sa.Column(name, sa.String(), nullable=True))
 
     op.add_column("executions", sa.Column("worker", sa.String(), nullable=True))
+    op.create_index(op.f("ix_executions_recipe_sha256"), "executions", ["recipe_sha256"], unique=False)
+    publishing = sa.text("state = 'publishing'")
+    op.create_index(
+        "ix_executions_publishing", "executions", ["id"], sqlite_where=publishing, postgresql_where=publishing
+    )
     for name in ("verified_at", "collected_at"):
         op.add_column("artifacts", sa.Column(name, moment(), nullable=True))
     op.create_index(op.f("ix_artifacts_state_verified_at"), "artifacts", ["state", "verified_at"], unique=False)
