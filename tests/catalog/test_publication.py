@@ -11,7 +11,8 @@ from sqlalchemy import text, update
 
 from catalog.artifacts import Figure
 from catalog.errors import CatalogError, Damaged, NotFound, StaleClaim, StoreUnavailable
-from catalog.executions import Used
+from catalog.executions import Made, NewExecution, Used
+from catalog.journal import Publication
 from catalog.tables import Artifact
 from tests.catalog.conftest import Workplace
 
@@ -77,9 +78,52 @@ def test_streamed_executions_are_done_once_by_recipe(place: Workplace) -> None:
     assert done.whole and done.outputs == () and place.catalog.find_done("animate") == done
     again = place.begin("animate", stage="animate")
     assert place.catalog.finish_streamed(again, ran={}, seconds=3) == done
+    assert place.catalog.finish_streamed(again, ran={}, seconds=3) == done  # its answer may have been lost
+    failed = place.begin("other", stage="animate")
+    place.catalog.fail(failed, "ENGINE_FAILED", "exit status 1")
     with pytest.raises(CatalogError) as ended:
-        place.catalog.finish_streamed(again, ran={}, seconds=3)
+        place.catalog.finish_streamed(failed, ran={}, seconds=3)
     assert ended.value.code == "EXECUTION_ENDED"
+
+
+def test_what_ended_together_becomes_visible_together_or_not_at_all(place: Workplace) -> None:
+    """Two files of one pass, the stream they came from, and what is written of them: one transaction each way."""
+    animate, wide, tall = (place.begin(name, stage=name) for name in ("animate", "wide", "tall"))
+    staged = [Publication(one, [place.stage(one.encode())], {}, 1.0) for one in (wide, tall)]
+
+    def broken(made: list[Made]) -> None:
+        assert [one.id for one in made] == [wide, tall]
+        place.catalog.audit("tester", "seen", wide)
+        raise CatalogError("what is written of them cannot be")
+
+    with pytest.raises(CatalogError, match="cannot be"):
+        place.catalog.publish_all(
+            staged, first=lambda: place.catalog.finish_streamed(animate, ran={}, seconds=1), then=broken
+        )
+    assert files(place) == [] and count(place, "artifacts") == count(place, "audit WHERE what = 'seen'") == 0
+    assert place.catalog.execution(animate).state == "done", "its frames did stream"
+    assert {place.catalog.execution(one).state for one in (wide, tall)} == {"failed"}
+
+
+def test_what_has_run_is_recorded_once(place: Workplace) -> None:
+    clip = place.make("clip", b"clip").outputs[0].sha256
+    facts: NewExecution = {
+        "stage": "inspect",
+        "version": 1,
+        "recipe": {},
+        "recipe_sha256": "inspect",
+        "engine": "dailies",
+        "engine_versions": {},
+        "weights": {},
+        "inputs": [Used("file", artifact=clip)],
+        "device": "cpu",
+        "worker": "host/cpu",
+    }
+    first, made = place.catalog.record(ran={"frames": 3}, seconds=0.1, **facts)
+    assert made and place.catalog.execution(first).state == "done"
+    assert place.catalog.record(ran={"frames": 3}, seconds=0.2, **facts) == (first, False)
+    assert count(place, "executions WHERE stage = 'inspect' AND worker = 'host/cpu' AND ended_at IS NOT NULL") == 1
+    assert count(place, f"execution_inputs WHERE execution_id = '{first}'") == 1
 
 
 def test_a_flipped_byte_is_found_and_the_result_made_again(place: Workplace) -> None:
