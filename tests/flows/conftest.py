@@ -20,6 +20,9 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     known = dict(os.environ)
     prefect_home.settle(tmp_path_factory.mktemp("prefect"))
     prefect_home.start_server()()
+    from prefect.context import refresh_global_settings_context
+
+    refresh_global_settings_context()  # a test module may have imported Prefect before there was a server
     yield os.environ["PREFECT_API_URL"]
     os.environ.clear()
     os.environ.update(known)
