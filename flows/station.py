@@ -16,6 +16,8 @@ from tasks.planner.facts import Facts, facts_of
 QUEUES: Final = ("urgent", "normal", "low")
 CONTROL: Final = "control"
 """The queue of parents and of reconcile, in pool `cpu`."""
+PARENTS: Final = 4
+"""Slots of a control worker: a run of hours shall not keep reconcile waiting."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,12 @@ class Station:
         settings: Settings,
         pool: str,
         queues: tuple[str, ...] = (),
-        slots: int = 1,
+        slots: int = 0,
         name: str = "",
         device: str = "",
     ) -> Station:
-        """With what was left out filled in. Raises InputError for queues and cards that are not there."""
+        """With what was left out filled in; `slots` 0: one batch, or four parents. Raises InputError for queues and
+        cards that are not there."""
         known = (*QUEUES, CONTROL) if pool == "cpu" else QUEUES
         if unknown := [queue for queue in queues if queue not in known]:
             found = f"--queue: pool {pool} has no queue '{unknown[0]}'"
@@ -51,7 +54,8 @@ class Station:
         elif not device and station.device.startswith(("auto", "cuda")):
             station = replace(station, device="cpu")  # a cpu worker leaves this machine's cards alone, unless asked
         place = f"gpu{station.card}" if station.card else station.catalog_pool
-        return replace(station, name=name or f"{platform.node()}/{place}")
+        usual = PARENTS if station.catalog_pool == CONTROL else 1
+        return replace(station, name=name or f"{platform.node()}/{place}", slots=slots or usual)
 
     @property
     def catalog_pool(self) -> str:
@@ -68,7 +72,8 @@ class Station:
         """What its flow runs work with. A card that is pinned is the only one they see."""
         pinned = {"CUDA_VISIBLE_DEVICES": self.card} if self.card else {}
         cores = len(os.sched_getaffinity(0)) // self.slots
-        shared = {"DAILIES_WORKERS": str(max(1, cores))} if self.slots > 1 else {}
+        batches = self.slots > 1 and self.catalog_pool != CONTROL  # parents mostly wait
+        shared = {"DAILIES_WORKERS": str(max(1, cores))} if batches else {}
         return {**shared, **pinned, "DAILIES_DEVICE": "cuda:0" if self.card else self.device}
 
     def facts(self, settings: Settings) -> Facts:
