@@ -31,7 +31,7 @@ ASK_SECONDS = 30.0
 """How often Prefect is asked about batches that nobody has begun."""
 
 SLOWEST_START_SECONDS = 180.0
-"""A flow run that a worker took so long ago has begun its batch: a process needs a minute to start on a busy machine."""
+"""A flow run that a worker took so long ago has begun its batch: on a busy machine a process starts in a minute."""
 
 log = logging.getLogger("dailies.keeper")
 
