@@ -54,14 +54,16 @@ def _die_with_parent() -> None:
 class Postgres:
     """One server with its data in a folder of its own. `url` and `port` stay the same over restarts."""
 
-    def __init__(self, folder: Path | None = None, *, sorts_as_people: bool = False) -> None:
+    def __init__(self, folder: Path | None = None, *, sorts_as_people: bool = False, host: str = "127.0.0.1") -> None:
+        self.host = host
+        """Address it listens on; beyond loopback, all of its /24 may come in."""
         # A socket's path has room for 107 characters, pytest's folders are longer and closed to other users.
         self.folder = folder or Path(tempfile.mkdtemp(prefix="dailies-pg-"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self.sockets = Path(tempfile.mkdtemp(prefix="pg-"))
         self.log = self.folder / "log"
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((host, 0))
             self.port: int = probe.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
         self._names = 0
@@ -76,7 +78,7 @@ class Postgres:
         if not data.exists():
             self._prepare(data)
         options = [part for option in _QUICK for part in ("-c", option)]
-        where = ["-D", str(data), "-k", str(self.sockets), "-h", "127.0.0.1", "-p", str(self.port)]
+        where = ["-D", str(data), "-k", str(self.sockets), "-h", self.host, "-p", str(self.port)]
         in_main = threading.current_thread() is threading.main_thread()  # to the kernel, a thread is a parent too
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -110,9 +112,9 @@ class Postgres:
         self.start()
 
     def url(self, name: str, *, tcp: bool = False) -> str:
-        """SQLAlchemy's URL of the database `name`, over the socket or 127.0.0.1."""
+        """SQLAlchemy's URL of the database `name`, over the socket or the network."""
         if tcp:
-            return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/{name}"
+            return f"postgresql+psycopg://{USER}@{self.host}:{self.port}/{name}"
         return f"postgresql+psycopg://{USER}@/{name}?host={self.sockets}&port={self.port}"
 
     def new(self, name: str = "", *, template: str = "template0") -> str:
@@ -181,6 +183,9 @@ class Postgres:
         )
         if made.returncode:
             raise RuntimeError(f"initdb failed: {made.stderr[-3000:]}")
+        if self.host != "127.0.0.1":
+            with (data / "pg_hba.conf").open("a", encoding="ascii") as allowed:
+                allowed.write(f"host all all {self.host}/24 trust\n")
 
 
 @cache
