@@ -37,9 +37,7 @@ class ArtifactLedger(Ledger):
         Raises OSError if the file cannot be read, StoreUnavailable if the store cannot be written.
         """
         sha256 = hash_file(path)
-        with self.database.read() as connection:
-            state = connection.scalar(select(Artifact.state).where(Artifact.sha256 == sha256))
-        if state == "present" and self.has_file(sha256):
+        if self.holds(sha256):
             return sha256
         temp, sha256 = self.store.copy_in(path)
         try:
@@ -56,6 +54,12 @@ class ArtifactLedger(Ledger):
             self.store.discard(temp)
         # A collection removed the same bytes, which nobody needed, between the two: bring them again.
         return sha256 if there else self.ingest(path, kind, media)
+
+    def holds(self, sha256: str) -> bool:
+        """Whether the store has these bytes and the catalog knows it: after a restore, or a death, it may not."""
+        with self.database.read() as connection:
+            state = connection.scalar(select(Artifact.state).where(Artifact.sha256 == sha256))
+        return state == "present" and self.has_file(sha256)
 
     def has_file(self, sha256: str) -> bool:
         """Whether the store holds a file of this name (its bytes are not re-read: see `verify`)."""

@@ -22,7 +22,7 @@ def store_sources(
         wanted[picture["sha256"]] = picture["path"]
         if picture["mask"]:
             wanted[picture["mask_sha256"]] = picture["mask"]
-    missing = [(sha256, path) for sha256, path in wanted.items() if not catalog.has_file(sha256)]
+    missing = [(sha256, path) for sha256, path in wanted.items() if not catalog.holds(sha256)]
     lost: list[str] = []
     for done, (sha256, path) in enumerate(missing, start=1):
         try:

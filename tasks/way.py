@@ -74,7 +74,7 @@ def files_of(made: Made) -> Mapping[str, Path]:
 
 def _stored(tools: Tools, path: str, sha256: str) -> str:
     """The digest of a source picture, stored now if it is not; its file is fetched by who needs it."""
-    if tools.catalog.has_file(sha256) and intact(tools, sha256):
+    if tools.catalog.holds(sha256) and intact(tools, sha256):
         return sha256
     try:
         found = tools.catalog.ingest(Path(path), "source", {"name": Path(path).name})

@@ -23,6 +23,7 @@ from catalog.tables import (
     Execution,
     ExecutionInput,
     ExecutionOutput,
+    Measurement,
     Rendition,
     Run,
     Shot,
@@ -78,6 +79,7 @@ def seed(place: Workplace) -> None:
                     ShotExecution,
                     Delivery,
                     ShotDelivery,
+                    Measurement,
                 )
             }
             for n, shot in enumerate(ids):
@@ -99,6 +101,8 @@ def seed(place: Workplace) -> None:
                     used = {"producer_id": f"x{number:04d}{n:04d}{stage - 1}", "artifact_sha256": None}
                     used = used if stage else {"producer_id": None, "artifact_sha256": source}
                     made[ExecutionInput].append({"execution_id": execution, "position": 0, "role": "f"} | used)
+                    figure = {"artifact_sha256": sha256, "execution_id": execution, "name": "psnr", "value": 40.0}
+                    made[Measurement].append(figure | {"unit": "dB"})
                     made[ShotExecution].append(
                         {"shot_id": shot, "execution_id": execution, "rendition": "", "made": True}
                     )
