@@ -143,7 +143,7 @@ def test_the_command_ends_with_two_and_no_traceback(
 
 @given(st.text(max_size=300), st.sampled_from(["{id}", "{title}/{id}", "{meta.x}_{preset}", "a b/{title}"]))
 def test_no_name_leads_out_or_is_one_no_system_takes(text: str, template: str) -> None:
-    fields: dict[str, str] = {name: text for name in ("id", "title", "meta.x", "preset")}
+    fields: dict[str, str] = dict.fromkeys(("id", "title", "meta.x", "preset"), text)
     for part in output_name(template, fields, "mp4").split("/"):
         assert part.isascii() and part and part.strip(". ") == part.rstrip(". ") and not part.startswith((".", "-"))
         assert not part.endswith((".", " ")) and len(part) <= 130
