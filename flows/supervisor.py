@@ -65,6 +65,8 @@ class Child:
         self._pause = FIRST_SECONDS
         self._since = 0.0
         self._told = False
+        self._left: set[Kin] = set()
+        """What it had started when it was told to stop."""
 
     @property
     def pid(self) -> int | None:
@@ -99,9 +101,8 @@ class Child:
 
     def stop(self) -> None:
         """Have it end: its children first where it is soft, then itself, by force in the end. All are gone then."""
-        family, pid = self.family, self.pid
         if self.program.soft:
-            begun = [one for one in family if one.parent == pid]
+            begun = [one for one in self.family if one.parent == self.pid]
             for one in begun:
                 one.tell(signal.SIGTERM)
             _await_end(begun, self.program.stop_seconds)
@@ -109,22 +110,24 @@ class Child:
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=self.program.stop_seconds)
-        self.kill(family)
+        self.kill()
 
     def tell_to_stop(self) -> None:
         """Send it SIGTERM, once: a second one means `at once` to many programs."""
         if self._process is not None and self.state == "running" and not self._told:
             self._told = True
+            self._left |= {*self.family}  # once it is gone, nobody can say any more whose they were
             self._process.terminate()
 
-    def kill(self, family: Sequence[Kin] = ()) -> None:
-        """End it and all it started at once; `family`: those that it had started before."""
-        left = {*family, *self.family}
+    def kill(self) -> None:
+        """End it and all it started at once."""
+        self._left |= {*self.family}
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
-        for one in left:
+        for one in self._left:
             one.tell(signal.SIGKILL)
+        self._left = set()
         self.state = "ended"
 
     def _start(self, now: float) -> Event:
