@@ -10,6 +10,8 @@ import ctypes
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 VARIABLE = "DAILIES_LIFELINE"
+GRACE_SECONDS = 15.0
+_held = False
 
 
 def on_a_lifeline(command: Sequence[str]) -> list[str]:
@@ -28,16 +32,20 @@ def on_a_lifeline(command: Sequence[str]) -> list[str]:
 
 
 def hold_on() -> None:
-    """End gracefully with the worker this process was started by; at once, if that is gone already.
+    """End with the worker this process was started by: gracefully, by SIGTERM, and 15 seconds later by force; at once, if
+    that is gone already.
 
-    Does nothing in a process that no supervised worker started.
+    Does nothing in a process that no supervised worker started, nor the second time.
     """
+    global _held
     named = os.environ.get(VARIABLE, "")
-    if not named.isdecimal() or int(named) == os.getpid():
+    if not named.isdecimal() or int(named) == os.getpid() or _held:
         return
+    _held = True
     _die_with_parent(signal.SIGTERM)
     if os.getppid() != int(named):  # it was our parent, and died before we asked
         raise SystemExit(f"the worker of this process (pid {named}) is gone, so nobody waits for it")
+    threading.Thread(target=_end_after, args=(int(named),), name="lifeline", daemon=True).start()
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,14 @@ def main() -> None:
         return
     os.environ[VARIABLE] = str(os.getpid())
     os.execvp(command[0], command)
+
+
+def _end_after(parent: int) -> None:
+    """Prefect tells its server how a flow run ended, and asks for minutes where that is gone too."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    time.sleep(GRACE_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _die_with_parent(with_signal: int) -> None:

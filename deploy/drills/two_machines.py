@@ -3,7 +3,8 @@
 A PostgreSQL (for the catalog and for Prefect) and Prefect's server listen on a bridge; two workers, each in a namespace
 with a network, a host name and a home of its own, reach them over it. They share one store folder and nothing else. One
 manifest is run; as soon as both workers have made something, one machine is switched off. Passes where every shot is
-delivered all the same, and ends with 0; with 1 where it is not, with 3 where this machine allows no namespaces.
+delivered all the same, and ends with 0; with 1 where it is not, with 3 where this machine allows no namespaces or has
+no PostgreSQL with pg_trgm, which Prefect needs (`apt-get install postgresql`).
 """
 
 from __future__ import annotations
@@ -69,6 +70,19 @@ def network(stack: ExitStack) -> None:
         say(f"{name}: namespace with {address} on {BRIDGE}")
 
 
+def postgresql() -> Path | None:
+    """Programs of the newest PostgreSQL of this machine that has what Prefect's migrations ask for."""
+    found = [
+        place / "bin"
+        for place in Path("/usr/lib/postgresql").glob("*")
+        if (place / "bin" / "initdb").exists()
+        and Path("/usr/share/postgresql", place.name, "extension", "pg_trgm.control").exists()
+        and place.name.isdecimal()
+        and int(place.name) >= 15
+    ]
+    return max(found, key=lambda programs: int(programs.parent.name), default=None)
+
+
 def processes(machine: str) -> list[int]:
     """Everything that runs there."""
     told = subprocess.run(["ip", "netns", "pids", machine], capture_output=True, text=True, check=False).stdout
@@ -118,10 +132,12 @@ def made_by(catalog: Catalog) -> Counter[str]:
 def drill(manifest: Path, folder: Path, stack: ExitStack) -> bool:
     """The whole drill; whether it passed."""
     network(stack)
-    postgres = stack.enter_context(Postgres(folder / "postgres", host=HERE))
+    programs = postgresql()
+    assert programs is not None  # main has looked
+    postgres = stack.enter_context(Postgres(folder / "postgres", host=HERE, programs=programs))
     for name in ("dailies", "prefect"):
         postgres.new(name)
-    say(f"PostgreSQL on {HERE}:{postgres.port}, databases dailies and prefect")
+    say(f"PostgreSQL {programs.parent.name} on {HERE}:{postgres.port}, databases dailies and prefect")
     quiet = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_UI_ENABLED": "false"}
     server = {
         **quiet,
@@ -129,7 +145,7 @@ def drill(manifest: Path, folder: Path, stack: ExitStack) -> bool:
         "PREFECT_API_DATABASE_CONNECTION_URL": postgres.url("prefect", tcp=True).replace("+psycopg", "+asyncpg"),
     }
     command = [sys.executable, "-m", "flows.prefect_server", f"{HERE}:{PORT}"]
-    started(command, server, folder / "server.log", stack)
+    serving = started(command, server, folder / "server.log", stack)
     api = f"http://{HERE}:{PORT}/api"
 
     def answers() -> bool:
@@ -137,7 +153,9 @@ def drill(manifest: Path, folder: Path, stack: ExitStack) -> bool:
             return True
         return False
 
-    wait("Prefect's server", answers, 300)
+    wait("Prefect's server", lambda: serving.poll() is not None or answers(), 300)
+    if serving.poll() is not None:
+        raise RuntimeError(f"Prefect's server ended: {(folder / 'server.log').read_text()[-2000:]}")
     say(f"Prefect's server on {HERE}:{PORT}, its database on that PostgreSQL")
     shared = {
         "PYTHONPATH": str(ROOT),
@@ -190,9 +208,9 @@ def work(manifest: Path, folder: Path, environment: Mapping[str, str], catalog: 
     wait("the run's end", lambda: running.poll() is not None)
     found = latest_run(catalog)
     assert found is not None
-    status = run_status(catalog, found.id)
-    say(f"dailies run ended with {running.returncode}; run {found.id} is {status.run.state}: {dict(status.run.shots)}")
-    for incident in incidents_of(catalog, found.id):
+    status = run_status(catalog, found)
+    say(f"dailies run ended with {running.returncode}; run {found} is {status.run.state}: {dict(status.run.shots)}")
+    for incident in incidents_of(catalog, found):
         say(f"incident {incident.code}: {incident.message}")
     made = made_by(catalog)
     say(f"stages done by each: {dict(made)}; {victim} had done {before} when it was switched off")
@@ -216,6 +234,9 @@ def main() -> int:
     manifest = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "manifests" / "examples" / "products.yaml"
     if os.geteuid() != 0 or shutil.which("ip") is None or shutil.which("unshare") is None:
         print("this drill needs root, `ip` (iproute2) and `unshare` (util-linux)", file=sys.stderr)
+        return 3
+    if postgresql() is None:
+        print("this drill needs PostgreSQL 15 or later with pg_trgm: apt-get install postgresql", file=sys.stderr)
         return 3
     try:
         ip("netns", "add", "dailies-probe")
