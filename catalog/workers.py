@@ -79,11 +79,15 @@ class WorkerLedger(Ledger):
                 .returning(Worker.id)
             ).scalar_one()
 
-    def heartbeat(self, worker_id: str) -> WorkerState:
-        """Say that a worker lives; returns its state, so that a draining one notices. Raises NotFound."""
+    def heartbeat(self, worker_id: str, *, restarted: bool = False) -> WorkerState:
+        """Say that a worker lives; returns its state, so that a draining one notices. Raises NotFound.
+
+        `restarted`: what it had taken from Prefect before now is lost.
+        """
+        values = {"heartbeat_at": clock()} | ({"started_at": clock()} if restarted else {})
         with self.database.write() as connection:
             state = connection.execute(
-                update(Worker).where(Worker.id == worker_id).values(heartbeat_at=clock()).returning(Worker.state)
+                update(Worker).where(Worker.id == worker_id).values(values).returning(Worker.state)
             ).scalar_one_or_none()
         if state is None:
             raise NotFound(f"no worker '{worker_id}' in this catalog; it has to register first")

@@ -22,8 +22,8 @@ POOLS: Final[Mapping[str, tuple[str, ...]]] = {"cpu": (*PRIORITIES, CONTROL), "g
 class Deployment:
     """One deployment: `name` as Prefect says it (`flow/deployment`), and the flow by its module's path.
 
-    `cron` and `every` (seconds) are its schedule, which starts unless `active` is False. `alone`: a run that would
-    start while another one is at it is cancelled.
+    `cron` and `every` (seconds) are its schedule, which starts unless `active` is False. None has a concurrency limit:
+    Prefect gives a killed flow run's slot to nobody.
     """
 
     flow: str
@@ -35,7 +35,6 @@ class Deployment:
     cron: str = ""
     every: float = 0.0
     active: bool = True
-    alone: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -70,7 +69,6 @@ def deployments(reconcile_seconds: float = 60.0) -> tuple[Deployment, ...]:
             CONTROL,
             "Goes on with every run whose parent is gone.",
             every=reconcile_seconds,
-            alone=True,
         ),
         Deployment(
             "upkeep",
@@ -125,7 +123,6 @@ def _queue(client: Any, pool: str, name: str, priority: int) -> None:
 
 
 def _deployment(client: Any, wanted: Deployment) -> None:
-    from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
     from prefect.exceptions import ObjectNotFound
     from prefect.utilities.callables import parameter_schema
 
@@ -147,10 +144,6 @@ def _deployment(client: Any, wanted: Deployment) -> None:
         parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
         enforce_parameter_schema=True,
         schedules=_schedules(wanted, known.schedules if known else None),
-        concurrency_limit=1 if wanted.alone else None,
-        concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
-        if wanted.alone
-        else None,
         tags=["dailies"],
     )
 

@@ -27,7 +27,7 @@ from tasks.planner.plan import Means
 from tasks.sources import store_sources
 from tasks.tools import Tools
 
-ASK_SECONDS = 30.0
+ASK_SECONDS = 15.0
 """How often Prefect is asked about batches that nobody has begun."""
 
 SLOWEST_START_SECONDS = 180.0
@@ -178,7 +178,10 @@ class Pools:
             return str(made.id)
 
     def lost(self, batches: Sequence[OpenBatch]) -> list[str]:
-        """Those whose flow run Prefect calls over or does not know, or began too long ago to have claimed nothing."""
+        """Those whose flow run Prefect calls over or does not know; or that was taken, and whoever took it is gone.
+
+        That is so if every worker of the pool started later; else, where it claimed nothing for too long.
+        """
         due = [batch for batch in batches if batch.flow_run_id and batch.age_seconds >= ASK_SECONDS]
         if not due or time.monotonic() - self._asked < ASK_SECONDS:
             return []
@@ -188,10 +191,13 @@ class Pools:
             log.warning("%s", away)
             return []
         self._asked = time.monotonic()
+        up: dict[str, float] = {}
+        for worker in workers(self._tools.catalog):
+            up[worker.pool] = max(up.get(worker.pool, 0.0), worker.up_seconds)
         gone: list[str] = []
         for batch in due:
-            hint = hints.get(batch.flow_run_id or "")
-            if hint is None or hint.over or (hint.started and hint.seconds > self._window):
+            hint, window = hints.get(batch.flow_run_id or ""), min(self._window, up.get(batch.pool, self._window))
+            if hint is None or hint.over or (hint.started and hint.seconds > window):
                 gone.append(batch.id)
         return gone
 

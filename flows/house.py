@@ -31,6 +31,7 @@ _SERVER: Final = {
     "PREFECT_SERVER_UI_ENABLED": "true",
     "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # of SQLite's lock: a busy machine keeps writers waiting
 }
 """Prefect's own server, whole: unlike one that lives for a single run. What the user has set stands over it."""
 

@@ -86,15 +86,23 @@ def tend(tools: Tools, run_id: str, hand_out: HandOut, filled: Filled = lambda o
     return catalog.finish_run(run_id) in ENDED
 
 
-def keep(tools: Tools, run_id: str, hand_out: HandOut, flow_run_id: str | None, filled: Filled) -> None:
-    """Hold a run and tend it until it is over; while another keeper holds it, follow it quietly instead.
+def keep(
+    tools: Tools,
+    run_id: str,
+    hand_out: HandOut,
+    flow_run_id: str | None,
+    filled: Filled = lambda out: None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Hold a run and tend it until it is over or we are `stopped`; while another keeper holds it, follow it quietly.
 
     Survives a database or storage that is away for as long as these tools are patient. Raises StoreUnavailable then.
     """
     catalog = tools.catalog
     away: float | None = None
     with held(tools, run_id, flow_run_id) as mine:
-        while True:
+        while not stopped():
             try:
                 if mine():
                     if tend(tools, run_id, hand_out, filled):

@@ -44,6 +44,8 @@ class Post:
         self._why = ""
         """Why it takes no more work; empty while it does."""
         self._over = threading.Event()
+        self._restarted = threading.Event()
+        """The Prefect worker died, and all it had taken with it."""
 
     def stand(self) -> int:
         """Work until drained or told to stop; the exit status. Raises InputError, CatalogError, EngineMissing."""
@@ -126,7 +128,8 @@ class Post:
         while not self._over.wait(BEAT_SECONDS):
             try:
                 try:
-                    state = catalog.heartbeat(self._id)
+                    state = catalog.heartbeat(self._id, restarted=self._restarted.is_set())
+                    self._restarted.clear()
                 except NotFound:  # the catalog was restored from yesterday
                     self._register(catalog, facts)
                     continue
@@ -178,6 +181,8 @@ class Post:
         self._signals += 1
 
     def _heard_of(self, event: Event) -> None:
+        if event.program == "worker" and event.what == "died":
+            self._restarted.set()
         if event.program == "worker" or event.what == "died":
             self._tell(event.what, f"Prefect's {event.program} {event.text}", pid=event.pid)
 

@@ -96,6 +96,31 @@ def withdraw(flow_run_ids: Collection[str]) -> None:
             client.set_flow_run_state(UUID(one), Cancelled(message="its batch is not wanted any more"))
 
 
+def skip_missed(deployment_id: str) -> int:
+    """Cancel the flow runs of a deployment that are late: whoever asks does now what they were to do; how many."""
+    from prefect.client.schemas.filters import (
+        DeploymentFilter,
+        DeploymentFilterId,
+        FlowRunFilterExpectedStartTime,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Cancelled
+
+    now: Any = datetime.now(UTC)
+    late = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        expected_start_time=FlowRunFilterExpectedStartTime(before_=now),
+    )
+    of_it = DeploymentFilter(id=DeploymentFilterId(any_=[UUID(deployment_id)]))
+    with asking() as client:
+        missed = client.read_flow_runs(flow_run_filter=late, deployment_filter=of_it, limit=PAGE)
+        for one in missed:
+            client.set_flow_run_state(one.id, Cancelled(message="missed; a later one did its work"))
+    return len(missed)
+
+
 def _hint(flow_run: FlowRun) -> Hint:
     state: Any = flow_run.state
     if state is None:

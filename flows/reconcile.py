@@ -1,21 +1,24 @@
 """`reconcile`: goes on with every run whose keeper is gone, and finishes what was being published. Runs by itself.
 
-A small scheduled flow. It does one step for each run and ends; what is left is the next one's. Who was killed, the
-parent, a worker or an earlier reconcile, makes no difference.
+A small scheduled flow. It becomes the keeper of each run that nobody keeps until that is over; where there is none it
+ends at once. Who was killed, parent, worker or an earlier reconcile, makes no difference; two at once do no harm.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable, Sequence
 
 from prefect import flow
+from prefect.runtime import deployment
 
 from catalog.catalog import Catalog
 from catalog.errors import CatalogError
 from catalog.queries import run, unkept_runs
 from flows.hand_out import chosen
-from flows.keeper import held, tend
-from flows.prefect_hints import PrefectAway, hints_of
+from flows.keeper import keep
+from flows.prefect_hints import PrefectAway, hints_of, skip_missed
 from flows.settings import Settings
 from flows.workshop import workshop
 
@@ -24,23 +27,48 @@ log = logging.getLogger("dailies.keeper")
 
 @flow(name="reconcile", persist_result=False)
 def reconcile() -> list[str]:
-    """Tend each run that nobody keeps once; returns those. A run whose step fails does not keep others from theirs."""
-    settings = Settings()
-    tended: list[str] = []
+    """Keep each run that nobody keeps until it is over; returns those. One that fails keeps no other from its end."""
+    settings, stopped = Settings(), threading.Event()
     with workshop(settings) as tools:
+        _skip_missed()
         tools.catalog.recover()
-        hand_out = chosen(tools, settings, adopting=True)
         unkept = unkept_runs(tools.catalog)
         heed_prefect(tools.catalog, unkept)
-        for run_id in unkept:
+
+        def adopt(run_id: str) -> None:
             try:
-                with held(tools, run_id, None) as mine:
-                    if mine():
-                        tend(tools, run_id, hand_out)
-                        tended.append(run_id)
+                keep(tools, run_id, chosen(tools, settings, adopting=True), None, stopped=stopped.is_set)
             except (CatalogError, OSError):
                 log.exception("run %s: the next reconcile tries again", run_id)
-    return tended
+
+        _side_by_side(adopt, unkept, stopped)
+    return unkept
+
+
+def _side_by_side(adopt: Callable[[str], None], run_ids: Sequence[str], stopped: threading.Event) -> None:
+    """Each in a thread of its own but the last, which needs none; all end soon after this one is told to."""
+    threads = [threading.Thread(target=adopt, args=(one,), name=f"keep {one}") for one in run_ids[:-1]]
+    try:
+        for thread in threads:
+            thread.start()
+        for one in run_ids[-1:]:
+            adopt(one)
+        for thread in threads:
+            thread.join()
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join()
+
+
+def _skip_missed() -> None:
+    """After an hour without a worker there are sixty of us to run, and one is enough."""
+    if not deployment.id:
+        return
+    try:
+        skip_missed(deployment.id)
+    except PrefectAway as away:
+        log.warning("%s", away)
 
 
 def heed_prefect(catalog: Catalog, run_ids: list[str]) -> list[str]:

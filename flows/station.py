@@ -16,8 +16,8 @@ from tasks.planner.facts import Facts, facts_of
 QUEUES: Final = ("urgent", "normal", "low")
 CONTROL: Final = "control"
 """The queue of parents and of reconcile, in pool `cpu`."""
-PARENTS: Final = 4
-"""Slots of a control worker: a run of hours shall not keep reconcile waiting."""
+PARENTS: Final = 12
+"""Slots of a control worker, whose flow runs mostly wait: runs of hours shall not keep reconcile waiting."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Station:
         name: str = "",
         device: str = "",
     ) -> Station:
-        """With what was left out filled in; `slots` 0: one batch, or four parents. Raises InputError for queues and
+        """With what was left out filled in; `slots` 0: one batch, or twelve parents. Raises InputError for queues and
         cards that are not there."""
         known = (*QUEUES, CONTROL) if pool == "cpu" else QUEUES
         if unknown := [queue for queue in queues if queue not in known]:

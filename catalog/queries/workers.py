@@ -17,7 +17,8 @@ from catalog.workers import LIVE_SECONDS
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """One worker. `silent_seconds` is by the database's clock; `reason` says why it is draining or drained."""
+    """One worker. `silent_seconds` (since it was heard of) and `up_seconds` (since it, or its Prefect worker, started)
+    are by the database's clock; `reason` says why it is draining or drained."""
 
     id: str
     name: str
@@ -37,6 +38,7 @@ class WorkerRow:
     heartbeat_at: datetime
     ended_at: datetime | None
     silent_seconds: float
+    up_seconds: float
 
 
 def workers(catalog: Ledger, *, pool: str | None = None, live: bool = True) -> list[WorkerRow]:
@@ -68,6 +70,7 @@ def workers(catalog: Ledger, *, pool: str | None = None, live: bool = True) -> l
             heartbeat_at=row.heartbeat_at,
             ended_at=row.ended_at,
             silent_seconds=(row.now - row.heartbeat_at).total_seconds(),
+            up_seconds=(row.now - row.started_at).total_seconds(),
         )
         for row in rows
     ]

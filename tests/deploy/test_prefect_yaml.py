@@ -25,8 +25,7 @@ def told(one: dict[str, Any]) -> Deployment:
     """A deployment of the file, as the code would say it."""
     module, _, flow = one["entrypoint"].rpartition(".")
     (schedule,) = one.get("schedules") or [{}]
-    alone = one.get("concurrency_limit")
-    assert alone in (None, {"limit": 1, "collision_strategy": "CANCEL_NEW"})
+    assert "concurrency_limit" not in one
     assert one["tags"] == ["dailies"] and module.startswith("flows.")
     return Deployment(
         flow,
@@ -38,7 +37,6 @@ def told(one: dict[str, Any]) -> Deployment:
         cron=schedule.get("cron", ""),
         every=float(schedule.get("interval", 0)),
         active=schedule.get("active", True),
-        alone=alone is not None,
         parameters=one["parameters"],
     )
 

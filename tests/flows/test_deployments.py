@@ -64,6 +64,4 @@ def _as_yaml(one: Deployment) -> dict[str, Any]:
     schedule = {"cron": one.cron} if one.cron else {"interval": one.every} if one.every else None
     if schedule:
         facts["schedules"] = [schedule if one.active else {**schedule, "active": False}]
-    if one.alone:
-        facts["concurrency_limit"] = {"limit": 1, "collision_strategy": "CANCEL_NEW"}
     return facts
