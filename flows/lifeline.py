@@ -32,8 +32,8 @@ def on_a_lifeline(command: Sequence[str]) -> list[str]:
 
 
 def hold_on() -> None:
-    """End with the worker this process was started by: gracefully, by SIGTERM, and 15 seconds later by force; at once, if
-    that is gone already.
+    """End with the worker this process was started by: by SIGTERM, and 15 seconds later by force; at once, if that is
+    gone already.
 
     Does nothing in a process that no supervised worker started, nor the second time.
     """
