@@ -54,9 +54,17 @@ def _die_with_parent() -> None:
 class Postgres:
     """One server with its data in a folder of its own. `url` and `port` stay the same over restarts."""
 
-    def __init__(self, folder: Path | None = None, *, sorts_as_people: bool = False, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        sorts_as_people: bool = False,
+        host: str = "127.0.0.1",
+        programs: Path = BIN,
+    ) -> None:
         self.host = host
         """Address it listens on; beyond loopback, all of its /24 may come in."""
+        self._programs = programs
         # A socket's path has room for 107 characters, pytest's folders are longer and closed to other users.
         self.folder = folder or Path(tempfile.mkdtemp(prefix="dailies-pg-"))
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +90,7 @@ class Postgres:
         in_main = threading.current_thread() is threading.main_thread()  # to the kernel, a thread is a parent too
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(BIN / "postgres"), *where, *options],
+                [str(self._programs / "postgres"), *where, *options],
                 stdout=log,
                 stderr=log,
                 env=self._environment,
@@ -163,7 +171,7 @@ class Postgres:
                 os.chown(folder, owner.pw_uid, owner.pw_gid)
         made = subprocess.run(
             [
-                str(BIN / "initdb"),
+                str(self._programs / "initdb"),
                 "-A",
                 "trust",
                 "-E",
