@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # The demo keeps its catalog, store and Prefect's home beside the checkout, not in ~/.dailies.
 DEMO_HOME ?= $(CURDIR)/out/demo-home
 
-.PHONY: demo test check bench lock libraries clean
+.PHONY: demo test check bench soak lock libraries clean
 
 demo: .venv/.base | libraries
 	DAILIES_HOME=$(DEMO_HOME) $(BIN)/dailies run manifests/examples/products.yaml --out out/products
@@ -25,6 +25,10 @@ check: .venv/.test
 
 bench: .venv/.test | libraries
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# Hours of random SIGKILLs on both databases, and then every promise looked at.
+soak: .venv/.test | libraries
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 libraries:
 	@sh deploy/debian-libraries.sh

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,14 +15,14 @@ from catalog.queries import deliveries_of, latest_run, list_runs, resolve, run_s
 from catalog.runs import Priority
 from catalog.trace import trace as trace_lineage
 from flows import doctor as doctoring
-from flows import prefect_home, up, weights, worker
+from flows import up, weights, worker
 from flows.backup import backup, migrate, restore
 from flows.gc import gc
-from flows.interrupt import cancelled_by_interrupt
 from flows.json_output import print_json
 from flows.lineage_tree import lineage_tree
 from flows.listener import listener
 from flows.live import TerminalListener
+from flows.parent import join, run_parent
 from flows.request import Request
 from flows.settings import Settings
 from flows.terminal import (
@@ -39,7 +38,6 @@ from flows.terminal import (
 )
 from flows.trial import OUT as TRIAL_OUT
 from flows.trial import Trial, print_trial
-from flows.up_file import read_up
 from flows.verify import verify
 from flows.workshop import workshop
 from manifests.errors import InputError, ManifestError, Problem
@@ -197,7 +195,7 @@ def status(run_id: RUN = "", as_json: JSON = False) -> int:
 def cancel(run_id: RUN = "", as_json: JSON = False) -> int:
     """Stop a run within seconds; what is finished stays, `dailies resume` goes on with the rest."""
     settings = Settings()
-    _join(settings)
+    join(settings)
     with workshop(settings) as tools:
         found = _run_id(tools.catalog, run_id)
         from flows.cancel import cancel as cancelling  # what keeps a run imports Prefect
@@ -298,7 +296,7 @@ def schema() -> int:
 
 def _work(kind: str, as_json: bool, **parameters: Any) -> int:
     """Carry a run out, and tell how it went."""
-    outcome, seconds = _flow(kind, as_json, **parameters)
+    outcome, seconds = run_parent(kind, quiet=as_json, **parameters)
     if as_json:
         print_json(outcome)
     else:
@@ -310,7 +308,7 @@ def _try(trial: Trial, as_json: bool) -> int:
     """Carry a trial's run out, and tell what came of its clips."""
     settings = Settings()
     planned = trial.plan(settings)
-    outcome, _ = _flow("product", as_json, manifest=str(trial.manifest), overrides=trial.overrides)
+    outcome, _ = run_parent("product", quiet=as_json, manifest=str(trial.manifest), overrides=trial.overrides)
     with TerminalListener(settings, quiet=as_json) as told:
         report = trial.report(settings, planned, outcome, told)
     if as_json:
@@ -318,30 +316,6 @@ def _try(trial: Trial, as_json: bool) -> int:
     else:
         print_trial(report)
     return 0 if report.complete else 1
-
-
-def _flow(kind: str, as_json: bool, **parameters: Any) -> tuple[Any, float]:
-    """Run the parent flow of a manifest's kind with Prefect's server beside it: its outcome, and seconds in all."""
-    settings = Settings()
-    _join(settings)
-    ready = prefect_home.start_server()
-    from flows.product_broll import product_broll
-    from flows.storyboard_animation import storyboard_animation
-
-    flow = storyboard_animation if kind == "storyboard" else product_broll
-    with TerminalListener(settings, quiet=as_json) as told, prefect_home.no_heartbeats():
-        told.waiting("starting Prefect", ready)
-        listener.set(told)
-        with cancelled_by_interrupt(settings, lambda: "" if told.kept_elsewhere else told.run_id, told.say):
-            return flow(triggered_by="cli", **parameters), told.seconds
-
-
-def _join(settings: Settings) -> None:
-    """Settle Prefect for this process; where `dailies up` runs in this home, its server is the one to report to."""
-    up = read_up(settings.home) if settings.run_on != "here" else None
-    if up is not None:
-        os.environ.setdefault("PREFECT_API_URL", up.api)
-    prefect_home.settle(settings.prefect_home)
 
 
 def _run_id(catalog: Any, given: str) -> str:

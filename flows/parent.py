@@ -1,0 +1,37 @@
+"""The parent flow, run from this process: Prefect's server beside it, its bars in the terminal, Ctrl-C cancels."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from flows import prefect_home
+from flows.interrupt import cancelled_by_interrupt
+from flows.listener import listener
+from flows.live import TerminalListener
+from flows.settings import Settings
+from flows.up_file import read_up
+
+
+def run_parent(kind: str, *, quiet: bool, **parameters: Any) -> tuple[Any, float]:
+    """Run the parent flow of a manifest's kind: its `flows.run.Outcome`, and seconds in all."""
+    settings = Settings()
+    join(settings)
+    ready = prefect_home.start_server()
+    from flows.product_broll import product_broll
+    from flows.storyboard_animation import storyboard_animation
+
+    flow = storyboard_animation if kind == "storyboard" else product_broll
+    with TerminalListener(settings, quiet=quiet) as told, prefect_home.no_heartbeats():
+        told.waiting("starting Prefect", ready)
+        listener.set(told)
+        with cancelled_by_interrupt(settings, lambda: "" if told.kept_elsewhere else told.run_id, told.say):
+            return flow(triggered_by="cli", **parameters), told.seconds
+
+
+def join(settings: Settings) -> None:
+    """Settle Prefect for this process; where `dailies up` runs in this home, its server is the one to report to."""
+    up = read_up(settings.home) if settings.run_on != "here" else None
+    if up is not None:
+        os.environ.setdefault("PREFECT_API_URL", up.api)
+    prefect_home.settle(settings.prefect_home)

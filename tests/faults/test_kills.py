@@ -1,0 +1,30 @@
+"""Thirty random kills during one run of sixty shots, on each database, and nobody calls resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.promises import Digests, as_text
+from tests.faults.soak import _database, soak, undisturbed
+
+SHOTS, KILLS = 60, 30
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Digests:
+    """What nobody disturbed makes of the same manifest."""
+    return undisturbed(tmp_path_factory.mktemp("undisturbed"), SHOTS)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_killed_at_random_it_ends_as_if_nobody_had_been_killed(
+    tmp_path: Path, expected: Digests, database: str
+) -> None:
+    with _database(database, tmp_path) as url:
+        came = soak(tmp_path / "house", expected, kills=KILLS, database_url=url, gap_seconds=2.0, seed=7)
+    assert not came.wrong, as_text(came.wrong)
+    assert came.looked >= SHOTS * 3
