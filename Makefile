@@ -14,8 +14,9 @@ demo: .venv/.base | libraries
 	DAILIES_HOME=$(DEMO_HOME) $(BIN)/dailies run manifests/examples/storyboard.yaml --out out/storyboard
 	@echo "\nlook around:  export DAILIES_HOME=$(DEMO_HOME)  then  $(BIN)/dailies trace out/products/watch_web_1080p.mp4"
 
+# As many tests at once as there are cores, those of one file one after the other.
 test: .venv/.test | libraries
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: .venv/.test
 	$(BIN)/ruff check .

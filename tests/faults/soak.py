@@ -130,8 +130,6 @@ def soak(
         house.stop()
     wrong = [f"{line['path']}: {line['wrong']}" for line in told_by_reader if "wrong" in line]
     wrong += broken_promises(settings, run_id, expected, out)
-    if loop.done.total() < kills:
-        wrong.append(f"the run ended after {loop.done.total()} of {kills} kills: ask for more shots")
     with Catalog.open(settings.catalog_url, settings.store) as catalog:
         counted: dict[str, int] = {}
         for one in incidents_of(catalog, run_id):
@@ -191,7 +189,7 @@ def main() -> int:
     expected = undisturbed(folder / "undisturbed", asked.shots)
     failed = False
     for name in ("sqlite", "postgresql") if asked.database == "both" else (asked.database,):
-        with _database(name, folder) as url:
+        with database_for(name, folder) as url:
             came = soak(
                 folder / name, expected, kills=asked.kills, database_url=url, gap_seconds=asked.gap, seed=asked.seed
             )
@@ -199,6 +197,8 @@ def main() -> int:
             f"{name}: run {came.run_id}, {came.killed}, started {came.starts} times, {came.seconds:.0f} s, "
             f"{came.looked} files decoded, incidents {came.incidents}"
         )
+        if came.killed["kills"] < asked.kills:
+            came.wrong.append(f"it ended after {came.killed['kills']} of {asked.kills} kills: ask for more --shots")
         print(as_text(came.wrong) or f"{name}: every promise was kept")
         failed |= bool(came.wrong)
     if not failed and asked.folder is None:
@@ -207,7 +207,7 @@ def main() -> int:
 
 
 @contextmanager
-def _database(name: str, folder: Path) -> Iterator[str]:
+def database_for(name: str, folder: Path) -> Iterator[str]:
     """The URL of a fresh database; empty for SQLite in the home."""
     if name == "sqlite":
         yield ""

@@ -1,4 +1,4 @@
-"""Thirty random kills during one run of sixty shots, on each database, and nobody calls resume."""
+"""Random kills during one run, on each database, and nobody calls resume; `make soak` does hundreds."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.promises import Digests, as_text
-from tests.faults.soak import _database, soak, undisturbed
+from tests.faults.soak import database_for, soak, undisturbed
 
-SHOTS, KILLS = 60, 30
+SHOTS, KILLS = 16, 8
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -24,7 +24,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Digests:
 def test_killed_at_random_it_ends_as_if_nobody_had_been_killed(
     tmp_path: Path, expected: Digests, database: str
 ) -> None:
-    with _database(database, tmp_path) as url:
-        came = soak(tmp_path / "house", expected, kills=KILLS, database_url=url, gap_seconds=2.0, seed=7)
+    with database_for(database, tmp_path) as url:
+        came = soak(tmp_path / "house", expected, kills=KILLS, database_url=url, gap_seconds=3.0, seed=7)
     assert not came.wrong, as_text(came.wrong)
+    assert came.killed["kills"] >= KILLS // 2, f"the run was over after {came.killed}"
     assert came.looked >= SHOTS * 3

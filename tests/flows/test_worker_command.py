@@ -34,7 +34,7 @@ def test_what_is_left_out_is_filled_in(home: Workroom) -> None:
     plain = Station.of(home.settings, "cpu")
     assert (plain.name, plain.slots, plain.queues) == (f"{HOST}/cpu", 1, ("urgent", "normal", "low"))
     control = Station.of(home.settings, "cpu", ("control",))
-    assert (control.name, control.slots, control.catalog_pool) == (f"{HOST}/control", 4, "control")
+    assert (control.name, control.slots, control.catalog_pool) == (f"{HOST}/control", 12, "control")
 
 
 def test_a_cpu_worker_leaves_cards_alone(home: Workroom) -> None:

@@ -28,6 +28,10 @@ def moment() -> sa.DateTime:
     return sa.DateTime(timezone=True)
 
 
+def figure() -> sa.Double[float]:
+    return sa.Double()
+
+
 def upgrade() -> None:
     # As in 0003: a column that is checked is added in place on both databases, which Alembic would not do on SQLite.
     op.execute(
@@ -81,7 +85,7 @@ def upgrade() -> None:
         sa.Column("worker", sa.String(), nullable=True),
         sa.Column("code", sa.String(), nullable=False),
         sa.Column("message", sa.String(), nullable=False),
-        sa.Column("seconds", sa.Double(), nullable=True),
+        sa.Column("seconds", figure(), nullable=True),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_incidents_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
     )
