@@ -9,6 +9,7 @@ from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.runtime import flow_run
 
 from catalog.failpoints import reach
+from catalog.patience import patiently
 from catalog.queries import DeliveryRow, RunStatus, deliveries_of, remade_from_damage, run, run_status
 from catalog.runs import Priority
 from flows.hand_out import HandOut, chosen
@@ -102,8 +103,13 @@ def go_on(run_id: str, *, triggered_by: str) -> Outcome:
 
 def _work(tools: Tools, run_id: str, hand_out: HandOut, damaged: tuple[str, ...]) -> Outcome:
     listener.get().submitted(run_id)
-    tools.catalog.set_run_state(run_id, "running", flow_run_id=flow_run.id or None)
-    return _outcome(tools, run_id, damaged, _kept(tools, run_id, hand_out))
+    flow_run_id = flow_run.id or None
+    patiently(
+        lambda: tools.catalog.set_run_state(run_id, "running", flow_run_id=flow_run_id),
+        seconds=tools.patience_seconds,
+    )
+    out = _kept(tools, run_id, hand_out)
+    return patiently(lambda: _outcome(tools, run_id, damaged, out), seconds=tools.patience_seconds)
 
 
 def _kept(tools: Tools, run_id: str, hand_out: HandOut) -> OutFolder | None:

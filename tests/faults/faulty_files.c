@@ -4,7 +4,8 @@
  *   FAULTY_UNDER=/path/store  FAULTY_CALLS=write,fsync,rename,open  FAULTY_NTH=7  FAULTY_COUNT=3  FAULTY_ERRNO=28
  *   FAULTY_REPORT=/path/file   (a line is appended for every call that was made to fail)
  *
- * Counted are calls of the named kinds in this process, `open` only where it may create or write.
+ * Counted are calls of the named kinds in all processes that share FAULTY_COUNTER, a file of eight zero bytes; `open`
+ * only where it may create or write.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,11 +17,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-static atomic_long seen;
+static atomic_long *seen(void) {
+    static atomic_long alone, *shared;
+    const char *path = getenv("FAULTY_COUNTER");
+    if (!path) return &alone;
+    if (!shared) {
+        int (*open_)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
+        int file = open_(path, O_RDWR | O_CLOEXEC);
+        void *place = file < 0 ? MAP_FAILED : mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        if (file >= 0) close(file);
+        shared = place == MAP_FAILED ? &alone : place;
+    }
+    return shared;
+}
 
 static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
 
@@ -42,7 +56,7 @@ static int fails(const char *call) {
     const char *calls = getenv("FAULTY_CALLS"), *nth = getenv("FAULTY_NTH"), *count = getenv("FAULTY_COUNT");
     const char *number = getenv("FAULTY_ERRNO"), *report = getenv("FAULTY_REPORT");
     if (!calls || !nth || !strstr(calls, call)) return 0;
-    long now = atomic_fetch_add(&seen, 1) + 1, first = atol(nth), many = count ? atol(count) : 1;
+    long now = atomic_fetch_add(seen(), 1) + 1, first = atol(nth), many = count ? atol(count) : 1;
     if (now < first || now >= first + many) return 0;
     if (report) {
         int (*open_)(const char *, int, ...) = real("open");

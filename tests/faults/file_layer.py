@@ -24,8 +24,11 @@ def built(folder: Path) -> Path:
 def failing(library: Path, under: Path, calls: str, nth: int, count: int, number: int, report: Path) -> dict[str, str]:
     """Environment in which `calls` on files under a folder fail, from the `nth` on, `count` times, with errno `number`.
 
-    Every failure leaves a line in `report`, so that a test can tell that there was one.
+    The process and all that it starts count together. Every failure leaves a line in `report`, so that a test can tell
+    that there was one.
     """
+    counter = report.with_suffix(".count")
+    counter.write_bytes(bytes(8))
     return {
         "LD_PRELOAD": str(library),
         "FAULTY_UNDER": str(under),
@@ -34,4 +37,5 @@ def failing(library: Path, under: Path, calls: str, nth: int, count: int, number
         "FAULTY_COUNT": str(count),
         "FAULTY_ERRNO": str(number),
         "FAULTY_REPORT": str(report),
+        "FAULTY_COUNTER": str(counter),
     }
