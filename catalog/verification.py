@@ -71,7 +71,7 @@ class VerificationLedger(ArtifactLedger):
     ) -> list[tuple[Held, datetime | None]]:
         query = HELD.add_columns(Artifact.verified_at).where(*_of(run_id))
         if read_before:
-            old = (Artifact.state == "present", Artifact.verified_at < began)
+            old = (Artifact.state == "present", Artifact.verified_at <= began)
             query = query.where(*old).order_by(Artifact.verified_at, Artifact.sha256)
             if last is not None:
                 query = query.where(tuple_(Artifact.verified_at, Artifact.sha256) > tuple_(*last))

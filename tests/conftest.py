@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+os.environ["COLUMNS"] = "200"  # before a console is made: it looks once, and texts are compared whole
+
 from tests.workroom import Workroom, teach_small_presets
 
 # The same examples every time, so that a red suite is about the last change; `HYPOTHESIS_PROFILE=search make test`

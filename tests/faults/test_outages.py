@@ -123,7 +123,7 @@ def test_postgresql_stopped_in_the_middle_and_started_again(
         said, _ = run.communicate(timeout=ENOUGH)
         assert run.returncode == 0, said
         lasted = delivered(home, url, shots)
-    assert lasted.get("DATABASE_AWAY", 0) > 2, lasted
+    assert lasted.get("DATABASE_AWAY", 0) > 0, lasted
     assert "DATABASE_AWAY" in said, said
 
 
