@@ -213,11 +213,14 @@ class ExecutionLedger(Ledger):
             )
 
     def fail(self, execution_id: str, code: str, message: str, evidence: str = "") -> None:
-        """End a running execution that did not make it, with what is known about why."""
+        """End a running execution that did not make it, with what is known about why.
+
+        One that is `publishing` is made already: `recover` finishes it, or takes it back.
+        """
         with self.database.write() as connection:
             connection.execute(
                 update(Execution)
-                .where(Execution.id == execution_id, Execution.state.in_(("running", "publishing")))
+                .where(Execution.id == execution_id, Execution.state == "running")
                 .values(
                     state="failed", error_code=code, error_message=message, evidence=evidence or None, ended_at=clock()
                 )

@@ -81,6 +81,7 @@ def tend(tools: Tools, run_id: str, hand_out: HandOut, filled: Filled = lambda o
         return True
     if now.shots.get("waiting") or now.shots.get("claimed"):
         return False
+    catalog.recover()  # what a worker that was stopped had only begun to publish
     filled(fill_out_folder(catalog, run_id))
     reach("run.filled")
     return catalog.finish_run(run_id) in ENDED

@@ -173,7 +173,9 @@ def _publish(tools: Tools, job: Job, files: Sequence[_File], source: Execution |
 
     if files:
         publications = [one.execution.publication(_result(one), one.seconds) for one in files]
-        tools.catalog.publish_all(publications, claim=job.claim, first=streamed, then=handed_over)
+        tools.patiently(
+            lambda: tools.catalog.publish_all(publications, claim=job.claim, first=streamed, then=handed_over)
+        )
     else:
         streamed()
 

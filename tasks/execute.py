@@ -109,8 +109,9 @@ class Execution:
     def publish(self, result: Result, seconds: float) -> Made:
         """Make the files visible (catalog/publication.py) and link the shot to them."""
         seconds = seconds if result.seconds is None else result.seconds
-        (made,) = self._tools.catalog.publish_all(
-            [self.publication(result, seconds)], claim=self._claim, then=lambda made: self.link(made[0])
+        ended = [self.publication(result, seconds)]
+        (made,) = self._tools.patiently(
+            lambda: self._tools.catalog.publish_all(ended, claim=self._claim, then=lambda made: self.link(made[0]))
         )
         return made
 

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Literal
 
@@ -39,7 +40,6 @@ class Line:
 
     def __init__(self, tools: Tools, claims: Sequence[Claim], rows: Sequence[ShotRow]) -> None:
         by_id = {row.id: row for row in rows}
-        self._tools = tools
         self._run_id = rows[0].run_id if rows else ""
         self._claims = list(claims)
         self._rows = by_id
@@ -48,6 +48,7 @@ class Line:
         self._stopped = threading.Event()
         """Nothing more is begun: what this batch needs is away for too long."""
         self._waiting = Waiting(tools, self._run_id, self._stopped.is_set)
+        self._tools = replace(tools, patiently=self._waiting.through)
 
     def prepare(self) -> None:
         """Stills of every shot; shots that turn out to be done leave the line here."""

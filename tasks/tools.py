@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from catalog.catalog import Catalog
 from tasks.engines import Engines
 from tasks.planner.means import means_of
 from tasks.planner.plan import Means
+
+T = TypeVar("T")
+
+
+class Patience(Protocol):
+    """Carries out a call that may be repeated, and waits while what it needs is away (tasks/waiting.py)."""
+
+    def __call__(self, call: Callable[[], T]) -> T:
+        """What `call` returns; raises what it raises."""
+        ...
+
+
+def at_once(call: Callable[[], T]) -> T:
+    """No patience: what is away is an error."""
+    return call()
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,8 @@ class Tools:
     """Its row in the catalog; empty: this process is nobody's worker."""
     patience_seconds: float = 900.0
     """How long work waits for a store, a database or a disk that is away or full."""
+    patiently: Patience = field(default=at_once)
+    """How a stage that is made waits to be published: what took an hour is not made again for a store that is away."""
 
     @property
     def means(self) -> Means:

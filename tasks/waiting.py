@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from catalog.errors import StoreUnavailable
-from tasks.errors import Verdict, decide
+from tasks.errors import Cancelled, Verdict, decide
 from tasks.tools import Tools
 
 FIRST_PAUSE_SECONDS = 0.5
@@ -35,7 +35,7 @@ class OutOfPatience(Exception):
         self.verdict = verdict
 
 
-class Interrupted(Exception):
+class Interrupted(Cancelled):
     """The waiting was called off: the run was cancelled, the worker is leaving, or another step gave up."""
 
 

@@ -23,6 +23,7 @@ from typing import Final
 
 import httpx
 
+from catalog.store.folder import flush_folder
 from models.errors import EngineError
 from tasks.weights.checksum import Sums, Wanted, sums_of
 
@@ -98,15 +99,6 @@ def download(
     part.note.unlink(missing_ok=True)
     flush_folder(target.parent)
     return Arrived(sums, url, transfer.revision, transfer.stated)
-
-
-def flush_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class _Part:

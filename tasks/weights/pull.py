@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from catalog.store.folder import flush_folder
 from tasks.weights.checksum import Wanted, sums_of
-from tasks.weights.download import Arrived, NotPublished, PullError, Told, download, flush_folder
+from tasks.weights.download import Arrived, NotPublished, PullError, Told, download
 from tasks.weights.known import HUB, Known, Part, parts_of
 from tasks.weights.record import Line, line_of, read_record, write_record
 

@@ -11,9 +11,9 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from catalog.store.folder import flush_folder
 from models.errors import EngineError
 from tasks.weights.checksum import Sums
-from tasks.weights.download import flush_folder
 from tasks.weights.known import Part
 
 RECORD: Final = "weights.json"

@@ -142,6 +142,42 @@ def test_beyond_patience_everything_goes_back_and_the_run_pauses(
         assert any("gave up" in incident.message for incident in status.incidents)
 
 
+def test_what_is_made_waits_to_be_published_and_is_not_made_again(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.waiting.FIRST_PAUSE_SECONDS", 0.01)
+    with batch(room, 1) as (tools, run_id, line, _):
+        settle, away = tools.catalog.store.settle, times(StoreUnavailable("the mount is lost"), 3)
+        monkeypatch.setattr(tools.catalog.store, "settle", Fault(away, settle))
+        work(line)
+        assert states(tools, run_id) == [("done", 1)]
+        assert [one.code for one in incidents_of(tools.catalog, run_id)] == ["STORE_UNAVAILABLE"]
+    assert {row.state for row in room.executions()} == {"done"}, "a stage was made again"
+
+
+def test_what_a_stopped_worker_had_begun_to_publish_is_finished_and_stands(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    with batch(room, 1, cancelled=stop.is_set) as (tools, run_id, line, _):
+        settle = tools.catalog.store.settle
+
+        def lost() -> BaseException | None:
+            """Nothing for the picture's own file, which comes before any stage; then the mount is away for good."""
+            if not room.executions():
+                return None
+            stop.set()
+            return StoreUnavailable("the mount is lost")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(tools.catalog.store, "settle", Fault(lost, settle))
+            work(line)
+        assert states(tools, run_id) == [("waiting", 0)]
+        assert [row.state for row in room.executions()] == ["publishing"]
+        tools.catalog.recover()
+    assert [row.state for row in room.executions()] == ["done"]
+
+
 def test_a_wait_ends_at_once_when_a_person_cancels(room: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
     stop = threading.Event()
     monkeypatch.setattr("tasks.waiting.FIRST_PAUSE_SECONDS", 600.0)
