@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from catalog.dialect import one_publisher, upsert
+from catalog.dialect import one_publisher
 from catalog.errors import Damaged
 from catalog.failpoints import reach
 from catalog.ledger import Ledger, write_audit
+from catalog.statements import Upsert
 from catalog.store import hash_file
 from catalog.tables import Artifact, Execution, ExecutionOutput, Measurement
 
@@ -58,7 +59,7 @@ class ArtifactLedger(Ledger):
     def holds(self, sha256: str) -> bool:
         """Whether the store has these bytes and the catalog knows it: after a restore, or a death, it may not."""
         with self.database.read() as connection:
-            state = connection.scalar(select(Artifact.state).where(Artifact.sha256 == sha256))
+            state = connection.scalar(_STATE, {"sha256": sha256})
         return state == "present" and self.has_file(sha256)
 
     def has_file(self, sha256: str) -> bool:
@@ -104,14 +105,22 @@ def vouch(connection: Connection, files: Sequence[Mapping[str, Any]]) -> None:
 
     Bytes that were known before keep their kind and facts and are `present` again.
     """
-    write = upsert(connection, Artifact)
-    present = {"state": "present", "location": write.excluded.location, "collected_at": None}
-    again = write.on_conflict_do_update(index_elements=["sha256"], set_=present)
-    connection.execute(again, [{**file, "state": "present", "collected_at": None} for file in files])
+    connection.execute(_VOUCH.on(connection), [{**file, "state": "present", "collected_at": None} for file in files])
+
+
+_PRESENT = ("state", "location", "collected_at")
+_VOUCH = Upsert(
+    Artifact,
+    lambda new: new.on_conflict_do_update(
+        index_elements=["sha256"], set_={name: new.excluded[name] for name in _PRESENT}
+    ),
+)
+_STATE = select(Artifact.state).where(Artifact.sha256 == bindparam("sha256"))
+_MEASURED = insert(Measurement)
 
 
 def write_figures(connection: Connection, artifact: str, figures: Sequence[Figure], execution_id: str | None) -> None:
     """`measure` inside a transaction."""
     if figures:
         rows = [{"artifact_sha256": artifact, "execution_id": execution_id} | asdict(figure) for figure in figures]
-        connection.execute(insert(Measurement), rows)
+        connection.execute(_MEASURED, rows)

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, not_, or_, select, tuple_, update
 
+from catalog.database import HELD
 from catalog.deaths import abandon, put_back, reclaim
 from catalog.dialect import clock, upsert
 from catalog.errors import StaleClaim
@@ -32,26 +33,60 @@ class Claim:
     expires: datetime
 
 
-_DEATHS = (
-    select(Shot.deaths)
-    .where(Shot.id == bindparam("shot"), Shot.lease_token == bindparam("token"), Shot.state == "claimed")
-    .with_for_update()
-)
+_MINE = and_(Shot.id == bindparam("shot"), Shot.lease_token == bindparam("token"))
+_DEATHS = select(Shot.deaths).where(_MINE, Shot.state == "claimed").with_for_update()
+_STATE = select(Shot.state).where(_MINE)
 
 
 def check_claim(connection: Connection, claim: Claim) -> int:
     """Refuse what is written under a claim that no longer holds, and hold the shot until the transaction ends.
 
     A lease that ran out but was taken by nobody still holds: the token is the truth. Returns the deaths of the shot.
-    Raises StaleClaim.
+    Raises StaleClaim. A transaction that has asked once is not told otherwise before it ends the shot itself.
     """
-    deaths = connection.scalar(_DEATHS, {"shot": claim.shot_id, "token": claim.token})
+    held: dict[tuple[str, int], int] = connection.info[HELD]
+    if (known := held.get((claim.shot_id, claim.token))) is not None:
+        return known
+    deaths = connection.scalar(_DEATHS, _names(claim))
     if deaths is None:
-        raise StaleClaim(
-            f"shot '{claim.shot_id}': the claim of '{claim.owner}' (token {claim.token}) no longer holds; "
-            "another worker has the shot, or it was ended; drop this work"
-        )
+        raise stale(claim)
+    held[claim.shot_id, claim.token] = deaths
     return deaths
+
+
+def stale(claim: Claim) -> StaleClaim:
+    """What its holder is told when a claim no longer holds."""
+    return StaleClaim(
+        f"shot '{claim.shot_id}': the claim of '{claim.owner}' (token {claim.token}) no longer holds; "
+        "another worker has the shot, or it was ended; drop this work"
+    )
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the work on a shot ended; `attempts` are added to its count, `waiting` puts it up for another try."""
+
+    claim: Claim
+    state: Literal["done", "quarantined", "failed", "cancelled", "waiting"]
+    error_code: str | None = None
+    error_message: str | None = None
+    attempts: int = 1
+
+
+_SHOTS: Any = Shot.__table__
+_END = (
+    update(_SHOTS)
+    .where(_SHOTS.c.id == bindparam("shot"))
+    .values(
+        state=bindparam("ended"),
+        error_code=bindparam("code"),
+        error_message=bindparam("message"),
+        attempts=_SHOTS.c.attempts + bindparam("tries"),
+        lease_owner=None,
+        lease_expires_at=None,
+        ended_at=case((bindparam("ended") == "waiting", None), else_=clock()),
+    )
+)
 
 
 def _held(claims: Sequence[Claim]) -> ColumnElement[bool]:
@@ -59,6 +94,23 @@ def _held(claims: Sequence[Claim]) -> ColumnElement[bool]:
     # The ids alone too: SQLite looks a pair up by no index.
     named = Shot.id.in_([claim.shot_id for claim in claims])
     return and_(named, tuple_(Shot.id, Shot.lease_token).in_(pairs), Shot.state == "claimed")
+
+
+def _names(claim: Claim) -> dict[str, Any]:
+    return {"shot": claim.shot_id, "token": claim.token}
+
+
+def _holds(connection: Connection, claim: Claim) -> bool:
+    try:
+        check_claim(connection, claim)
+    except StaleClaim:
+        return False
+    return True
+
+
+def _row(ending: Ending) -> dict[str, Any]:
+    told = {"code": ending.error_code, "message": ending.error_message, "tries": ending.attempts}
+    return {"shot": ending.claim.shot_id, "ended": ending.state} | told
 
 
 def expired() -> ColumnElement[bool]:
@@ -165,38 +217,36 @@ class ClaimLedger(Ledger):
         *,
         worker_id: str = "",
     ) -> None:
-        """End the work on a shot; `attempts` are added to its count, `waiting` puts it up for another try.
+        """`finish_shots` for one. Raises StaleClaim, and changes nothing, if the claim no longer holds."""
+        ending = Ending(claim, state, error_code, error_message, attempts)
+        for lost in self.finish_shots([ending], worker_id=worker_id):
+            raise stale(lost)
 
-        A shot `done` ends the streak of failures of `worker_id`. Raises StaleClaim, and changes nothing, if the claim
-        no longer holds; the same call again, after its answer was lost, does nothing.
+    def finish_shots(self, endings: Sequence[Ending], *, worker_id: str = "") -> list[Claim]:
+        """End the work on shots, all at once; returns the claims that no longer hold, whose shots stay as they are.
+
+        A shot `done` ends the streak of failures of `worker_id`. The same call again, after its answer was lost, does
+        nothing.
         """
+        lost: list[Claim] = []
+        ended: list[Ending] = []
         with self.database.write() as connection:
-            try:
-                check_claim(connection, claim)
-            except StaleClaim:
-                mine = and_(Shot.id == claim.shot_id, Shot.lease_token == claim.token)
-                if connection.scalar(select(Shot.state).where(mine)) != state:
-                    raise
-                return
-            abandon(connection, [claim.shot_id], "its shot was ended")  # begun twice: the first answer was lost
-            connection.execute(
-                update(Shot)
-                .where(Shot.id == claim.shot_id)
-                .values(
-                    state=state,
-                    error_code=error_code,
-                    error_message=error_message,
-                    attempts=Shot.attempts + attempts,
-                    lease_owner=None,
-                    lease_expires_at=None,
-                    ended_at=None if state == "waiting" else clock(),
-                )
-            )
-            if state == "done" and worker_id:
+            for ending in endings:
+                if _holds(connection, ending.claim):
+                    ended.append(ending)
+                elif connection.scalar(_STATE, _names(ending.claim)) != ending.state:
+                    lost.append(ending.claim)
+            if ended:
+                # Begun twice: the first answer was lost.
+                abandon(connection, [ending.claim.shot_id for ending in ended], "its shot was ended")
+                connection.execute(_END, [_row(ending) for ending in ended])
+            connection.info[HELD].clear()
+            if worker_id and any(ending.state == "done" for ending in ended):
                 streak = and_(Worker.id == worker_id, Worker.state == "active", Worker.streak.is_not(None))
                 connection.execute(update(Worker).where(streak).values(streak=None))
             reach("shot.finishing")
         reach("shot.finished")
+        return lost
 
     def replan(self, claim: Claim, plan: Mapping[str, Any], renditions: Sequence[NewRendition]) -> None:
         """Give a claimed shot another plan: its picture changed. Renditions it had stay listed. Raises StaleClaim."""

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import Engine, create_engine, event, exc, make_url
 from sqlalchemy.engine import URL
 
 from catalog.errors import CatalogError
@@ -89,7 +89,6 @@ def connect(url: str) -> Engine:
         ) from error
     if sqlite:
         event.listen(engine, "connect", _tune_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -129,7 +128,7 @@ def _check_sqlite_place(url: URL) -> None:
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions of its own: `_begin_sqlite` does
+    connection.isolation_level = None  # the driver must not begin transactions of its own: `Database` does
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -138,12 +137,6 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes the lock at once: one that reads first and then writes can fail with SQLITE_BUSY at any time.
-    writes = connection.get_execution_options().get("catalog_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _postgresql_arguments(url: URL) -> dict[str, Any]:

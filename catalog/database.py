@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, nullcontext
 
 from sqlalchemy import Connection, exc
 from sqlalchemy.engine import RootTransaction
@@ -24,6 +23,12 @@ _POSTGRESQL_AWAY = ("08", "40", "53", "55P03", "57", "58", "25P03", "25006")
 
 # A connection that fails has no SQLSTATE, only libpq's words. These will not change by waiting.
 _REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "permission denied", "certificate", "sslmode")
+
+HELD = "claims held"
+"""In a connection's `info`: the claims whose shots its transaction holds (catalog/claims.py)."""
+
+_BEGIN_TO_WRITE = "BEGIN IMMEDIATE"
+"""SQLite's lock is taken at once: a writer that reads first and then writes can fail with SQLITE_BUSY at any time."""
 
 _READS = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """A reader sees one moment, however many statements it sends: SQLite's readers do anyway."""
@@ -45,7 +50,10 @@ class Database:
     def __init__(self, url: str, patience_seconds: float = 0.0, told: Told | None = None) -> None:
         self.url = url
         self.engine = connect(url)
+        self._sqlite = self.engine.dialect.name == "sqlite"
         self._open = threading.local()
+        # SQLite has one writer; another one sleeps and looks, longer each time. A queue wakes it at once.
+        self._turn = threading.Lock() if self._sqlite else nullcontext()
         self.patience_seconds = patience_seconds
         self.told = told
 
@@ -75,7 +83,7 @@ class Database:
         if (outer := self._writing()) is not None:
             yield outer
             return
-        with self._transaction(writes=True) as connection:
+        with self._turn, self._transaction(writes=True) as connection:
             self._open.connection = connection
             try:
                 yield connection
@@ -98,11 +106,13 @@ class Database:
         with self._faults():
             connection = self.engine.connect()
             try:
-                options: dict[str, Any] = {"catalog_writes": writes}
-                if not writes and self.engine.dialect.name == "postgresql":
-                    options |= _READS
-                connection = connection.execution_options(**options)
-                return connection, connection.begin()
+                connection.info[HELD] = {}
+                if not writes and not self._sqlite:
+                    connection = connection.execution_options(**_READS)
+                transaction = connection.begin()
+                if self._sqlite:  # not by an event: one that is listened to slows every statement
+                    connection.exec_driver_sql(_BEGIN_TO_WRITE if writes else "BEGIN")
+                return connection, transaction
             except BaseException:
                 connection.close()
                 raise
@@ -124,7 +134,7 @@ class Database:
     def _fault(self, error: exc.DBAPIError) -> CatalogError | None:
         """What a driver's error means: away for now, refused, or (None) what it says."""
         words, state = str(error.orig).strip(), str(getattr(error.orig, "sqlstate", None) or "")
-        if self.engine.dialect.name == "sqlite":
+        if self._sqlite:
             away = any(sign in words.lower() for sign in _SQLITE_AWAY)
         elif state:
             away = error.connection_invalidated or state.startswith(_POSTGRESQL_AWAY)

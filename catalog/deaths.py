@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, select, update
 
 from catalog.batches import end_lost
 from catalog.dialect import clock
@@ -69,11 +69,14 @@ def give_back(connection: Connection, which: ColumnElement[bool], *, died: bool 
 
 def abandon(connection: Connection, shot_ids: Sequence[str], why: str) -> None:
     """What an earlier holder of these shots left running will never end: say so."""
-    connection.execute(
-        update(Execution)
-        .where(Execution.shot_id.in_(shot_ids), Execution.state == "running")
-        .values(state="failed", error_code=LOST, error_message=why, ended_at=clock())
-    )
+    connection.execute(_ABANDON, {"shots": shot_ids, "why": why})
+
+
+_ABANDON = (
+    update(Execution)
+    .where(Execution.shot_id.in_(bindparam("shots", expanding=True)), Execution.state == "running")
+    .values(state="failed", error_code=LOST, error_message=bindparam("why"), ended_at=clock())
+)
 
 
 def forget_deaths(connection: Connection, execution_id: str) -> None:

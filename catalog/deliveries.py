@@ -7,21 +7,21 @@ resolved row and the picture's bytes) or somebody asks for a refresh.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, insert, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
 from catalog.claims import Claim, check_claim
-from catalog.dialect import upsert
 from catalog.errors import CatalogError, NotFound
 from catalog.failpoints import reach
 from catalog.ids import new_id
 from catalog.ledger import Ledger, chunks
+from catalog.statements import Lookup, Upsert
 from catalog.store import Store
 from catalog.tables import Artifact, Delivery, Execution, Rendition, Run, Shot, ShotDelivery
 
@@ -69,12 +69,16 @@ class Reuse:
     delivery_id: str
 
 
-_STATES = select(Artifact.sha256, Artifact.state).where(Artifact.sha256.in_(bindparam("digests", expanding=True)))
-_PLACES = (
+_NEW = insert(Delivery)
+_RECIPE = select(Execution.recipe_sha256).where(Execution.id == bindparam("execution"))
+_STATES = select(Artifact.sha256, Artifact.state).where(
+    or_(Artifact.sha256 == bindparam("file"), Artifact.sha256 == bindparam("poster"))
+)
+_PLACES = Lookup(
     select(Shot.id, Rendition.name, Run.name, Run.kind, Shot.key)
     .join(Run, Run.id == Shot.run_id)
-    .join(Rendition, Rendition.shot_id == Shot.id)
-    .where(Shot.id.in_(bindparam("shots", expanding=True)))
+    .join(Rendition, Rendition.shot_id == Shot.id),
+    Shot.id,
 )
 
 
@@ -102,11 +106,11 @@ class DeliveryLedger(Ledger):
         with self.database.write() as connection:
             if claim is not None:
                 check_claim(connection, claim)
-            self._check_present(connection, [artifact] if poster is None else [artifact, poster])
+            self._check_present(connection, artifact, poster or artifact)
             place = _places(connection, [shot_id]).get((shot_id, rendition))
             if place is None:
                 raise NotFound(f"shot '{shot_id}' has no rendition '{rendition}' in this catalog")
-            recipe = connection.scalar(select(Execution.recipe_sha256).where(Execution.id == execution_id))
+            recipe = connection.scalar(_RECIPE, {"execution": execution_id})
             if recipe is None:
                 raise NotFound(f"no execution '{execution_id}' in this catalog")
             slot = _Slot(*place, preset)
@@ -114,7 +118,7 @@ class DeliveryLedger(Ledger):
             delivery_id, made = _occupy(connection, {slot: (shot_id, content)}, refreshed=refreshed)[slot]
             _serve(connection, [{"shot_id": shot_id, "delivery_id": delivery_id, "made": made}])
             reach("delivery.marking")
-            delivered = self._load(connection, select_deliveries().where(Delivery.id == delivery_id))[0]
+            delivered = self._load(_BY_ID.execute(connection, [delivery_id]))[0]
         reach("delivery.done")
         return delivered
 
@@ -141,8 +145,7 @@ class DeliveryLedger(Ledger):
         found: dict[str, list[Delivered]] = {}
         with self.database.read() as connection:
             for part in chunks(ask_sha256s):
-                usable = and_(Delivery.ask_sha256.in_(part), Delivery.state == "current", Artifact.state == "present")
-                for one in self._load(connection, select_deliveries().where(usable).order_by(Delivery.id)):
+                for one in self._load(_USABLE.execute(connection, part)):
                     found.setdefault(one.ask_sha256, []).append(one)
         return found
 
@@ -158,13 +161,14 @@ class DeliveryLedger(Ledger):
             with self.database.write() as connection:
                 connection.execute(update(ShotDelivery).where(*which).values(placed_path=bindparam("put")), lines)
 
-    def _load(self, connection: Connection, query: Select[*tuple[Any, ...]]) -> list[Delivered]:
-        return [delivered(row, self.store) for row in connection.execute(query)]
+    def _load(self, rows: Iterable[Any]) -> list[Delivered]:
+        return [delivered(row, self.store) for row in rows]
 
     @staticmethod
-    def _check_present(connection: Connection, digests: Sequence[str]) -> None:
-        states = dict(connection.execute(_STATES, {"digests": digests}).all())
-        for digest in digests:
+    def _check_present(connection: Connection, file: str, poster: str) -> None:
+        rows = connection.execute(_STATES, {"file": file, "poster": poster})
+        states = {row.sha256: row.state for row in rows}
+        for digest in (file, poster):
             if (state := states.get(digest)) != "present":
                 raise CatalogError(
                     f"cannot deliver artifact {digest[:12]}: it is {state or 'unknown'}, not present; make it again",
@@ -182,6 +186,8 @@ class _Slot:
 
 
 _SLOT_COLUMNS = (Delivery.manifest, Delivery.kind, Delivery.shot_key, Delivery.rendition, Delivery.preset)
+_CURRENT = select(Delivery).where(Delivery.state == "current")
+_TAKEN = _CURRENT.where(*(column == bindparam(column.name) for column in _SLOT_COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -218,18 +224,23 @@ def _places(connection: Connection, shot_ids: Sequence[str]) -> dict[tuple[str, 
     """(shot, rendition) -> a slot without its preset."""
     return {
         (shot, rendition): (manifest, kind, key, rendition)
-        for shot, rendition, manifest, kind, key in connection.execute(_PLACES, {"shots": shot_ids})
+        for shot, rendition, manifest, kind, key in _PLACES.execute(connection, shot_ids)
     }
+
+
+def _taken(connection: Connection, slots: Sequence[_Slot]) -> Iterable[Any]:
+    if len(slots) == 1:
+        return connection.execute(_TAKEN, asdict(slots[0]))
+    return connection.execute(_CURRENT.where(tuple_(*_SLOT_COLUMNS).in_([astuple(slot) for slot in slots])))
 
 
 def _occupy(
     connection: Connection, wanted: Mapping[_Slot, tuple[str, _Content]], *, refreshed: bool
 ) -> dict[_Slot, tuple[str, bool]]:
     """Put a delivery (first shot, content) into each slot; its id, and False where the one there is as good."""
-    taken = and_(tuple_(*_SLOT_COLUMNS).in_([astuple(slot) for slot in wanted]), Delivery.state == "current")
     old = {
         _Slot(row.manifest, row.kind, row.shot_key, row.rendition, row.preset): row
-        for row in connection.execute(select(Delivery).where(taken))
+        for row in _taken(connection, list(wanted))
     }
     ids: dict[_Slot, tuple[str, bool]] = {}
     for slot, (shot, content) in wanted.items():
@@ -253,7 +264,7 @@ def _occupy(
             | asdict(wanted[slot][1])
             for slot in new
         ]
-        connection.execute(insert(Delivery), rows)
+        connection.execute(_NEW, rows)
     if gone:
         connection.execute(which.values(superseded_by=bindparam("by")), gone)
     return ids
@@ -261,7 +272,10 @@ def _occupy(
 
 def _serve(connection: Connection, links: Sequence[dict[str, Any]]) -> None:
     if links:
-        connection.execute(upsert(connection, ShotDelivery).on_conflict_do_nothing(), links)
+        connection.execute(_SERVE.on(connection), links)
+
+
+_SERVE = Upsert(ShotDelivery, lambda new: new.on_conflict_do_nothing())
 
 
 _POSTER = aliased(Artifact)
@@ -274,6 +288,13 @@ def select_deliveries() -> Select[*tuple[Any, ...]]:
         .join(Artifact, Artifact.sha256 == Delivery.artifact_sha256)
         .outerjoin(_POSTER, _POSTER.sha256 == Delivery.poster_sha256)
     )
+
+
+_BY_ID = Lookup(select_deliveries(), Delivery.id)
+_USABLE = Lookup(
+    select_deliveries().where(Delivery.state == "current", Artifact.state == "present").order_by(Delivery.id),
+    Delivery.ask_sha256,
+)
 
 
 def delivered(row: Any, store: Store) -> Delivered:

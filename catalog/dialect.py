@@ -6,6 +6,7 @@ keep a shot too long nor lose it too early.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -101,9 +102,13 @@ def upsert(connection: Connection, table: type[Any]) -> sqlite.Insert:
 
     Typed as SQLite's; PostgreSQL's has the same methods for what is used here.
     """
-    if connection.dialect.name == "postgresql":
-        return cast(sqlite.Insert, postgresql.insert(table))
-    return sqlite.insert(table)
+    return INSERTS[connection.dialect.name](table)
+
+
+INSERTS: dict[str, Callable[[type[Any]], sqlite.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": lambda table: cast(sqlite.Insert, postgresql.insert(table)),
+}
 
 
 def starts_with(column: Any, prefix: str) -> ColumnElement[bool]:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import platform
-from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, Unpack
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from catalog.claims import Claim, check_claim
-from catalog.dialect import clock, upsert
-from catalog.errors import CatalogError, NotFound
+from catalog.dialect import clock
+from catalog.errors import NotFound
 from catalog.failpoints import reach
 from catalog.ids import new_id
 from catalog.ledger import Ledger, chunks, write_audit
-from catalog.store import Store
-from catalog.tables import Artifact, Execution, ExecutionInput, ExecutionOutput, ShotExecution
+from catalog.made import Made, done, load_executions
+from catalog.statements import Upsert
+from catalog.tables import Execution, ExecutionInput, ShotExecution
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class Used:
 class NewExecution(TypedDict):
     """What a stage is about to do, or did.
 
+    `id` is its name, given where another one that begins with it reads its frames (catalog/ids.py: letter x).
     `weights` maps file names to SHA-256; `grant_id` is the acceptance of their licence that they are used under.
     `worker` names who runs it; `host` is this machine where it is not given.
     """
@@ -47,94 +47,27 @@ class NewExecution(TypedDict):
     weights: Mapping[str, str]
     inputs: Sequence[Used]
     device: str
+    id: NotRequired[str]
     work: NotRequired[float | None]
     host: NotRequired[str | None]
     worker: NotRequired[str | None]
     grant_id: NotRequired[str | None]
 
 
-@dataclass(frozen=True)
-class Output:
-    """One durable file of an execution. Only where `state` is `present` may `path` be opened."""
-
-    role: str
-    sha256: str
-    kind: str
-    state: str
-    bytes: int
-    location: str
-    media: Mapping[str, Any]
-    store: Store = field(repr=False, compare=False)
-
-    @property
-    def path(self) -> Path:
-        """The file, fetched first where the store is not on this machine. Raises NotFound, StoreUnavailable."""
-        return self.store.path(self.sha256, self.location)
-
-
-@dataclass(frozen=True)
-class Made:
-    """An execution as it stands in the catalog."""
-
-    id: str
-    stage: str
-    version: int
-    state: str
-    recipe_sha256: str
-    recipe: Mapping[str, Any]
-    engine: str
-    engine_versions: Mapping[str, str]
-    weights: Mapping[str, str]
-    ran: Mapping[str, Any]
-    host: str
-    device: str
-    seconds: float | None
-    work: float | None
-    outputs: tuple[Output, ...]
-
-    @property
-    def whole(self) -> bool:
-        """Every file it made is in the store (true for a streamed execution, which makes none)."""
-        return all(output.state == "present" for output in self.outputs)
-
-    def output(self, role: str) -> Output:
-        """The output with this role. Raises NotFound."""
-        for output in self.outputs:
-            if output.role == role:
-                return output
-        has = ", ".join(output.role for output in self.outputs) or "none"
-        raise NotFound(f"execution '{self.id}' ({self.stage}) has no output '{role}'; it has: {has}")
-
-
 # Statements of the way every shot goes are built once: building them costs more than running them.
 _EXECUTIONS: Any = Execution.__table__
 _INPUTS: Any = ExecutionInput.__table__
-_NAMED = Execution.recipe_sha256.in_(bindparam("recipes", expanding=True))
-DONE = select(Execution.id).where(_NAMED, Execution.state == "done")
-"""The finished executions of some `recipes`."""
-_OUTPUTS_OF = (
-    select(
-        ExecutionOutput.execution_id,
-        ExecutionOutput.role,
-        Artifact.sha256,
-        Artifact.kind,
-        Artifact.state,
-        Artifact.bytes,
-        Artifact.location,
-        Artifact.media,
-    )
-    .join(Artifact, Artifact.sha256 == ExecutionOutput.artifact_sha256)
-    .where(ExecutionOutput.execution_id.in_(bindparam("ids", expanding=True)))
-    .order_by(ExecutionOutput.execution_id, ExecutionOutput.role)
+_BEGIN = insert(_EXECUTIONS)
+_USE = insert(_INPUTS)
+_RECORD = Upsert(
+    Execution,
+    lambda new: (
+        new.on_conflict_do_nothing(index_elements=["recipe_sha256"], index_where=Execution.state == "done")
+        .values(progress=1.0, ended_at=clock())
+        .returning(Execution.id)
+    ),
 )
-_EXECUTIONS_OF = (
-    select(*(getattr(Execution, fact.name) for fact in fields(Made) if fact.name != "outputs"))
-    .where(Execution.id.in_(bindparam("ids", expanding=True)))
-    .order_by(Execution.id)
-)
-_STATE_OF = select(Execution.state, Execution.recipe_sha256, Execution.error_message).where(
-    Execution.id == bindparam("execution")
-)
+_LINK = Upsert(ShotExecution, lambda new: new.on_conflict_do_nothing())
 
 
 class ExecutionLedger(Ledger):
@@ -149,7 +82,7 @@ class ExecutionLedger(Ledger):
         with self.database.read() as connection:
             found: list[Made] = []
             for part in chunks(recipe_sha256s):
-                found += load_executions(connection, connection.scalars(DONE, {"recipes": part}).all(), self.store)
+                found += load_executions(connection, done(connection, part), self.store)
         return {made.recipe_sha256: made for made in found}
 
     def execution(self, execution_id: str) -> Made:
@@ -170,14 +103,18 @@ class ExecutionLedger(Ledger):
 
         A streamed input names an execution that may still be running.
         """
-        execution_id = new_id("x")
+        return self.begin_all([facts], claim=claim)[0]
+
+    def begin_all(self, stages: Sequence[NewExecution], *, claim: Claim | None = None) -> list[str]:
+        """`begin` for several that start together, all at once; a later one may read the frames of an earlier one."""
+        rows = [_row(claim, facts, state="running", ran={}) for facts in stages]
         with self.database.write() as connection:
             if claim is not None:
                 check_claim(connection, claim)
-            connection.execute(insert(_EXECUTIONS), _row(execution_id, claim, facts) | {"state": "running", "ran": {}})
-            _use(connection, execution_id, facts["inputs"])
+            connection.execute(_BEGIN, rows)
+            _use(connection, {row["id"]: facts["inputs"] for row, facts in zip(rows, stages, strict=True)})
         reach("execution.begun")
-        return execution_id
+        return [row["id"] for row in rows]
 
     def record(
         self, *, claim: Claim | None = None, ran: Mapping[str, Any], seconds: float, **facts: Unpack[NewExecution]
@@ -186,22 +123,15 @@ class ExecutionLedger(Ledger):
 
         Where another was done first nothing is written. Raises StaleClaim.
         """
-        execution_id = new_id("x")
+        row = _row(claim, facts, state="done", ran=dict(ran), seconds=seconds)
         with self.database.write() as connection:
             if claim is not None:
                 check_claim(connection, claim)
-            row = _row(execution_id, claim, facts) | {"state": "done", "ran": dict(ran), "seconds": seconds}
-            done = upsert(connection, Execution).on_conflict_do_nothing(
-                index_elements=["recipe_sha256"], index_where=Execution.state == "done"
-            )
-            written = connection.execute(
-                done.values(progress=1.0, ended_at=clock()).returning(Execution.id), row
-            ).one_or_none()
-            if written is None:
+            if connection.execute(_RECORD.on(connection), row).one_or_none() is None:
                 same = (Execution.recipe_sha256 == facts["recipe_sha256"], Execution.state == "done")
                 return connection.execute(select(Execution.id).where(*same)).scalar_one(), False
-            _use(connection, execution_id, facts["inputs"])
-        return execution_id, True
+            _use(connection, {row["id"]: facts["inputs"]})
+        return row["id"], True
 
     def progress(self, execution_id: str, share: float) -> None:
         """Say how far a running execution is, 0 to 1. A durable write: once a second is enough for people."""
@@ -254,15 +184,13 @@ class ExecutionLedger(Ledger):
         """`link` inside a transaction; a link that exists stays as it was first written."""
         if not links:
             return
-        connection.execute(
-            upsert(connection, ShotExecution).on_conflict_do_nothing(),
-            [{"shot_id": s, "rendition": r, "execution_id": x, "made": made} for s, r, x, made in links],
-        )
+        rows = [{"shot_id": s, "rendition": r, "execution_id": x, "made": made} for s, r, x, made in links]
+        connection.execute(_LINK.on(connection), rows)
 
 
-def _row(execution_id: str, claim: Claim | None, facts: NewExecution) -> dict[str, Any]:
-    return {
-        "id": execution_id,
+def _row(claim: Claim | None, facts: NewExecution, **more: Any) -> dict[str, Any]:
+    return more | {
+        "id": facts.get("id") or new_id("x"),
         "stage": facts["stage"],
         "version": facts["version"],
         "recipe_sha256": facts["recipe_sha256"],
@@ -280,7 +208,7 @@ def _row(execution_id: str, claim: Claim | None, facts: NewExecution) -> dict[st
     }
 
 
-def _use(connection: Connection, execution_id: str, inputs: Sequence[Used]) -> None:
+def _use(connection: Connection, inputs_of: Mapping[str, Sequence[Used]]) -> None:
     rows = [
         {
             "execution_id": execution_id,
@@ -289,35 +217,8 @@ def _use(connection: Connection, execution_id: str, inputs: Sequence[Used]) -> N
             "artifact_sha256": used.artifact,
             "producer_id": used.producer,
         }
+        for execution_id, inputs in inputs_of.items()
         for position, used in enumerate(inputs)
     ]
     if rows:
-        connection.execute(insert(_INPUTS), rows)
-
-
-def load_executions(connection: Connection, ids: Sequence[str], store: Store) -> list[Made]:
-    """Executions by id, with their outputs, in the order of their ids."""
-    outputs: defaultdict[str, list[Output]] = defaultdict(list)
-    loaded: list[Made] = []
-    for part in chunks(ids):
-        for row in connection.execute(_OUTPUTS_OF, {"ids": part}):
-            outputs[row.execution_id].append(
-                Output(row.role, row.sha256, row.kind, row.state, row.bytes, row.location, row.media, store)
-            )
-        for row in connection.execute(_EXECUTIONS_OF, {"ids": part}).mappings():
-            loaded.append(Made(**row, outputs=tuple(outputs[row["id"]])))
-    return loaded
-
-
-def still_running(connection: Connection, execution_id: str) -> str:
-    """The recipe hash of an execution that may still be ended. Raises CatalogError if it has ended already."""
-    row = connection.execute(_STATE_OF, {"execution": execution_id}).one_or_none()
-    if row is None:
-        raise NotFound(f"no execution '{execution_id}' in this catalog")
-    if row.state not in ("running", "publishing"):
-        raise CatalogError(
-            f"execution '{execution_id}' has ended already: {row.state} ({row.error_message or 'no error'}); "
-            "begin another one",
-            code="EXECUTION_ENDED",
-        )
-    return row.recipe_sha256
+        connection.execute(_USE, rows)

@@ -17,7 +17,8 @@ def new_id(letter: Letter) -> str:
     now = datetime.now(UTC)
     millisecond = now.microsecond // 1000
     order = _ALPHABET[millisecond // 32] + _ALPHABET[millisecond % 32]
-    chance = "".join(secrets.choice(_ALPHABET) for _ in range(5))
+    bits = secrets.randbits(25)
+    chance = "".join(_ALPHABET[bits >> shift & 31] for shift in (20, 15, 10, 5, 0))
     return f"{letter}{now:%y%m%d-%H%M%S}-{order}{chance}"
 
 

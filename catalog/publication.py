@@ -20,9 +20,10 @@ from catalog.claims import Claim, check_claim
 from catalog.deaths import forget_deaths
 from catalog.dialect import clock, one_publisher
 from catalog.errors import CatalogError, Damaged, NotFound, StoreUnavailable
-from catalog.executions import DONE, ExecutionLedger, Made, load_executions, still_running
+from catalog.executions import ExecutionLedger
 from catalog.failpoints import reach
 from catalog.journal import Journal, Line, Publication, StagedFile
+from catalog.made import Made, load_executions, standing
 from catalog.store import hash_file, location_of
 from catalog.store.faults import storage
 from catalog.tables import Artifact, Execution, ExecutionOutput, Shot
@@ -31,7 +32,7 @@ _OUTPUTS: Any = ExecutionOutput.__table__
 _EXECUTIONS: Any = Execution.__table__
 _SET = update(_EXECUTIONS).where(_EXECUTIONS.c.id == bindparam("execution"))
 _STAND = _SET.values(state="done", progress=1.0, pending=null(), ended_at=clock(), touched_at=clock())
-_ENDED = select(Execution.state, Execution.adopted_id).where(Execution.id == bindparam("execution"))
+_KEEP = insert(_OUTPUTS)
 
 
 class PublicationLedger(ExecutionLedger, ArtifactLedger):
@@ -99,24 +100,21 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         gpu_seconds: float | None = None,
         peak_vram_bytes: int | None = None,
         claim: Claim | None = None,
-    ) -> Made:
+    ) -> str:
         """End an execution whose frames streamed on and left no file: its identity is its recipe hash.
 
-        Returns it, or the execution with this recipe that was done first. Raises StaleClaim, StoreUnavailable (repeat
-        the same call).
+        Returns who stands: itself, or the execution with this recipe that was done first. Raises StaleClaim,
+        StoreUnavailable (repeat the same call).
         """
         with self.database.write() as connection:
             one_publisher(connection)
             if claim is not None:
                 check_claim(connection, claim)
-            stands = _standing(connection, execution_id)
-            if stands is not None:  # by an earlier call whose answer was lost
-                return load_executions(connection, [stands], self.store)[0]
-            recipe_sha256 = still_running(connection, execution_id)
+            found = standing(connection, execution_id)
+            if found.ended_as is not None:  # by an earlier call whose answer was lost
+                return found.ended_as
             one = Publication(execution_id, (), ran, seconds, work, gpu_seconds, peak_vram_bytes)
-            connection.execute(_SET, {"execution": execution_id} | one.figures)
-            winner = self._stand_or_adopt(connection, execution_id, recipe_sha256)
-            return load_executions(connection, [winner], self.store)[0]
+            return self._stand_or_adopt(connection, execution_id, found.winner, one.figures)
 
     def recover(self, leftovers_after_seconds: float = 86_400.0) -> list[str]:
         """Finish publications whose files are all there, withdraw those nobody can finish; returns both.
@@ -189,7 +187,8 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                 check_claim(connection, claim)
             first()
             for one in publications:
-                still_running(connection, one.execution_id)
+                if standing(connection, one.execution_id).ended_as is not None:
+                    raise CatalogError(f"execution '{one.execution_id}' is done already", code="EXECUTION_ENDED")
                 pending = {"state": "publishing", "pending": asdict(journals[one.execution_id])}
                 connection.execute(_SET, {"execution": one.execution_id} | one.figures | pending)
         reach("publish.journalled")
@@ -245,14 +244,14 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
 
     def _mark(self, connection: Connection, execution_id: str, journal: Journal, locations: Mapping[str, str]) -> str:
         """Vouch for the settled files of one execution and end it; returns who stands for its recipe."""
-        if (stands := _standing(connection, execution_id)) is not None:  # by `recover`, or an answer that was lost
-            return stands
-        recipe_sha256 = still_running(connection, execution_id)
+        found = standing(connection, execution_id)
+        if found.ended_as is not None:  # by `recover`, or an answer that was lost
+            return found.ended_as
         vouch(connection, [line.artifact | {"location": locations[line.sha256]} for line in journal.files])
         outputs = [{"execution_id": execution_id, "role": x.role, "artifact_sha256": x.sha256} for x in journal.files]
-        connection.execute(insert(_OUTPUTS), outputs)
+        connection.execute(_KEEP, outputs)
         write_figures(connection, journal.files[0].sha256, journal.figures, execution_id)
-        return self._stand_or_adopt(connection, execution_id, recipe_sha256)
+        return self._stand_or_adopt(connection, execution_id, found.winner, {})
 
     def _settle(self, line: Line) -> str:
         try:
@@ -261,20 +260,21 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             self.store.verify(line.sha256)
             return self.store.find(line.sha256) or location_of(line.sha256, Path(line.temp).suffix)
 
-    def _stand_or_adopt(self, connection: Connection, execution_id: str, recipe_sha256: str) -> str:
-        """Mark an execution done, or void in favour of one that was done before; returns who stands."""
-        winner = connection.scalar(DONE, {"recipes": [recipe_sha256]})
+    def _stand_or_adopt(
+        self, connection: Connection, execution_id: str, winner: str | None, figures: dict[str, Any]
+    ) -> str:
+        """Mark an execution done, with its figures, or void in favour of one that was done before; who stands."""
         if winner is not None:
             if load_executions(connection, [winner], self.store)[0].whole:
                 told = {"error_code": "ADOPTED", "error_message": f"'{winner}' with the same recipe was done first"}
                 lost = {"state": "void", "adopted_id": winner, "pending": None, "ended_at": clock()}
-                connection.execute(update(Execution).where(Execution.id == execution_id).values(told | lost))
+                connection.execute(update(Execution).where(Execution.id == execution_id).values(figures | told | lost))
                 return winner
             # The first one's files were collected, and this time the recipe gave other bytes: another class of host.
             told = {"error_code": "REPLACED", "error_message": f"its files are gone; made again by '{execution_id}'"}
             lost = {"state": "void", "adopted_id": execution_id}
             connection.execute(update(Execution).where(Execution.id == winner).values(told | lost))
-        connection.execute(_STAND, {"execution": execution_id})
+        connection.execute(_STAND, {"execution": execution_id} | figures)
         return execution_id
 
     def _withdraw(self, execution_id: str, code: str, why: str, where: ColumnElement[bool] | None = None) -> bool:
@@ -302,9 +302,3 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                 if vouched is None and line.sha256 not in expected and self.has_file(line.sha256):
                     self.store.remove(line.sha256)
         return True
-
-
-def _standing(connection: Connection, execution_id: str) -> str | None:
-    """Who stands for an execution that has been published: itself, or the one it stepped back for; None before."""
-    row = connection.execute(_ENDED, {"execution": execution_id}).one_or_none()
-    return None if row is None else row.adopted_id or (execution_id if row.state == "done" else None)

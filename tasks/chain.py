@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 
-from catalog.executions import Made
+from catalog.made import Made
 from models import camera, realesrgan, rife
 from models.errors import EngineMissing
 from tasks import animate, encode, inspect, interpolate, prepare, svd, upscale

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from catalog.claims import Claim
-from catalog.executions import Made
+from catalog.made import Made
 from catalog.publication import Figure, StagedFile
 from models.clip import Clip
 from models.errors import EngineError
 from tasks.animate import animate, can_be_planes, clip_of
 from tasks.encode import Encoded, Output, encode
-from tasks.execute import Execution, Input, Metered, Result, Stage, record, staged, standing
+from tasks.execute import Execution, Input, Metered, Result, Stage, begin, record, staged, standing
 from tasks.inspect import Report, inspect
 from tasks.interpolate import interpolated
 from tasks.master import read_master
@@ -110,13 +110,13 @@ def _begun(
         making = chain.animate(rendition, job.still)
     elif rendition.interpolate is not None:
         making = chain.interpolate(rendition.interpolate, job.stored)
-    with tools.catalog.together():
-        source = Execution(tools, making, job.claim, rendition.name) if making is not None else None
-        encodes: list[tuple[DeliveryPlan, Execution]] = []
-        for delivery, stage in missing:
-            if source is not None:
-                stage = replace(stage, inputs=[Input.stream("frames", source.sha256, source.id)])
-            encodes.append((delivery, Execution(tools, stage, job.claim, rendition.name)))
+    source = Execution(tools, making, job.claim, rendition.name) if making is not None else None
+    encodes: list[tuple[DeliveryPlan, Execution]] = []
+    for delivery, stage in missing:
+        if source is not None:
+            stage = replace(stage, inputs=[Input.stream("frames", source.sha256, source.id)])
+        encodes.append((delivery, Execution(tools, stage, job.claim, rendition.name)))
+    begin(tools, job.claim, [*([source] if source else []), *(execution for _, execution in encodes)])
     return source, encodes
 
 
@@ -165,11 +165,12 @@ def _publish(tools: Tools, job: Job, files: Sequence[_File], source: Execution |
             source.stream_ended(meter.seconds, meter.ran())
 
     def handed_over(standing: Sequence[Made]) -> None:
+        links = [one.execution.linked(made.id) for one, made in zip(files, standing, strict=True)]
         for one, made in zip(files, standing, strict=True):
-            one.execution.link(made)
             stage = chain_of(tools).inspect(one.delivery.inspect, made.output("file").sha256)
-            record(tools, stage, job.claim, job.rendition.name, seconds=one.looked, ran=one.report.facts)
+            links.append(record(tools, stage, job.claim, job.rendition.name, seconds=one.looked, ran=one.report.facts))
             _hand_over(tools, job, one.delivery, made)
+        tools.catalog.link_many(links)
 
     if files:
         publications = [one.execution.publication(_result(one), one.seconds) for one in files]

@@ -10,7 +10,9 @@ from typing import Any
 
 from catalog.claims import Claim
 from catalog.errors import Damaged, NotFound
-from catalog.executions import Made, NewExecution, Used
+from catalog.executions import NewExecution, Used
+from catalog.ids import new_id
+from catalog.made import Made
 from catalog.publication import Figure, Publication, StagedFile
 from tasks.errors import Cancelled, decide
 from tasks.recipe import Recipe, recipe_sha256
@@ -84,19 +86,14 @@ class Result:
 
 
 class Execution:
-    """An execution of `stage` for one shot's rendition; ends by `publish`, `stream_ended` or `fail`.
-
-    Begins at once; several that begin together do so in one transaction (`catalog.together`).
-    """
+    """An execution of `stage` for one shot's rendition: `begin` writes it down, `publish`, `stream_ended` or `fail`
+    end it."""
 
     def __init__(self, tools: Tools, stage: Stage, claim: Claim, rendition: str) -> None:
         self._tools, self.stage, self._claim, self._rendition = tools, stage, claim, rendition
         self._told = 0.0
         self.sha256 = stage.sha256
-        with tools.catalog.together():
-            for name, digest in stage.weights.items():
-                tools.catalog.record_weights(digest, name, *stage.origin)
-            self.id = tools.catalog.begin(claim=claim, **_facts(tools, stage, self.sha256))
+        self.id = new_id("x")
 
     def progress(self, done: int, total: int) -> None:
         """Tell the catalog how far it is, once a second at most; stops the work where a person cancelled it."""
@@ -111,7 +108,7 @@ class Execution:
         seconds = seconds if result.seconds is None else result.seconds
         ended = [self.publication(result, seconds)]
         (made,) = self._tools.patiently(
-            lambda: self._tools.catalog.publish_all(ended, claim=self._claim, then=lambda made: self.link(made[0]))
+            lambda: self._tools.catalog.publish_all(ended, claim=self._claim, then=lambda made: self.link(made[0].id))
         )
         return made
 
@@ -132,14 +129,18 @@ class Execution:
         catalog = self._tools.catalog
         with catalog.together():
             gpu_seconds = self._gpu_seconds(seconds)
-            made = catalog.finish_streamed(
+            stands = catalog.finish_streamed(
                 self.id, ran=ran or {}, seconds=seconds, gpu_seconds=gpu_seconds, claim=self._claim
             )
-            self.link(made)
+            self.link(stands)
 
-    def link(self, made: Made) -> None:
+    def link(self, stands: str) -> None:
         """The shot stands on what came of this execution: itself, or one with the same recipe that was done first."""
-        self._tools.catalog.link(self._claim.shot_id, self._rendition, made.id, made.id == self.id)
+        self._tools.catalog.link_many([self.linked(stands)])
+
+    def linked(self, stands: str) -> tuple[str, str, str, bool]:
+        """The same, for `catalog.link_many`."""
+        return self._claim.shot_id, self._rendition, stands, stands == self.id
 
     def fail(self, error: BaseException) -> None:
         """Keep what is known about why it did not end well."""
@@ -150,8 +151,19 @@ class Execution:
         return seconds if self.stage.device.startswith("cuda") else None
 
 
-def _facts(tools: Tools, stage: Stage, sha256: str) -> NewExecution:
+def begin(tools: Tools, claim: Claim, executions: Sequence[Execution]) -> None:
+    """Write down that these start together; a later one may read the frames of an earlier one. Raises StaleClaim."""
+    with tools.catalog.together():
+        for execution in executions:
+            for name, digest in execution.stage.weights.items():
+                tools.catalog.record_weights(digest, name, *execution.stage.origin)
+        stages = [_facts(tools, one.stage, one.sha256, one.id) for one in executions]
+        tools.catalog.begin_all(stages, claim=claim)
+
+
+def _facts(tools: Tools, stage: Stage, sha256: str, execution_id: str) -> NewExecution:
     return {
+        "id": execution_id,
         "stage": stage.name,
         "version": stage.version,
         "recipe": stage.recipe.model_dump(mode="json"),
@@ -167,12 +179,13 @@ def _facts(tools: Tools, stage: Stage, sha256: str) -> NewExecution:
     }
 
 
-def record(tools: Tools, stage: Stage, claim: Claim, rendition: str, *, seconds: float, ran: Mapping[str, Any]) -> None:
-    """Write down a stage that has run and left no file, and link the shot to it."""
-    with tools.catalog.together():
-        facts = _facts(tools, stage, stage.sha256)
-        execution_id, made = tools.catalog.record(claim=claim, ran=ran, seconds=seconds, **facts)
-        tools.catalog.link(claim.shot_id, rendition, execution_id, made)
+def record(
+    tools: Tools, stage: Stage, claim: Claim, rendition: str, *, seconds: float, ran: Mapping[str, Any]
+) -> tuple[str, str, str, bool]:
+    """Write down a stage that has run and left no file; how the shot is linked to it, for `catalog.link_many`."""
+    facts = _facts(tools, stage, stage.sha256, new_id("x"))
+    execution_id, made = tools.catalog.record(claim=claim, ran=ran, seconds=seconds, **facts)
+    return claim.shot_id, rendition, execution_id, made
 
 
 def standing(tools: Tools, sha256: str) -> Made | None:
@@ -198,6 +211,7 @@ def run_stored(tools: Tools, claim: Claim, rendition: str, stage: Stage, make: C
         tools.catalog.link(claim.shot_id, rendition, made.id, False)
         return made
     execution = Execution(tools, stage, claim, rendition)
+    begin(tools, claim, [execution])
     started = time.monotonic()
     try:
         return execution.publish(make(execution), time.monotonic() - started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from catalog.claims import Claim
-from catalog.executions import Made
+from catalog.made import Made
 from catalog.publication import StagedFile
 from models.errors import EngineError
 from models.svd import checkpoint

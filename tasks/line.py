@@ -12,12 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from queue import SimpleQueue
-from typing import Literal
+from queue import Empty, SimpleQueue
 
 from catalog.claims import Claim
-from catalog.errors import StaleClaim, StoreUnavailable
 from catalog.queries import ShotRow
+from tasks.endings import TOGETHER_SECONDS, Endings
 from tasks.errors import Verdict, decide
 from tasks.planner.plan import ShotPlan
 from tasks.tools import Tools
@@ -49,13 +48,14 @@ class Line:
         """Nothing more is begun: what this batch needs is away for too long."""
         self._waiting = Waiting(tools, self._run_id, self._stopped.is_set)
         self._tools = replace(tools, patiently=self._waiting.through)
+        self._endings = Endings(self._tools, self._run_id, self._waiting)
 
     def prepare(self) -> None:
         """Stills of every shot; shots that turn out to be done leave the line here."""
         try:
             for number, claim in enumerate(self._claims):
                 if self._stopped.is_set() or self._tools.leaving() or self._tools.cancelled():
-                    self._give_back(*self._claims[number:])
+                    self._endings.give_back(*self._claims[number:])
                     return
                 row = self._rows[claim.shot_id]
                 work = Work(self._tools, claim, row, ShotPlan.model_validate(row.plan))
@@ -63,7 +63,7 @@ class Line:
                     if work.wanted:
                         self._prepared.put(work)
                     else:
-                        self._end(work, "done")
+                        self._endings.done(work)
         finally:
             self._prepared.put(None)
 
@@ -78,25 +78,35 @@ class Line:
 
     def deliver(self) -> None:
         """Files. A shot is done when all of its deliveries are."""
-        while (work := self._generated.get()) is not None:
+        while (work := self._next_generated()) is not None:
             if self._step(work, work.deliver):
-                self._end(work, "done")
+                self._endings.done(work)
+        self._endings.write_down()
+
+    def _next_generated(self) -> Work | None:
+        """The next shot to deliver, None after the last; while there is none, what is done is written down."""
+        try:
+            return self._generated.get(timeout=TOGETHER_SECONDS)
+        except Empty:
+            self._endings.write_down()
+            return self._generated.get()
 
     def _step(self, work: Work, step: Callable[[], None]) -> bool:
         """Run one step of one shot; False when the shot has left the line."""
         attempt, kills = 1, 0
         while True:
             if self._stopped.is_set() or self._tools.cancelled():
-                self._give_back(work.claim)
+                self._endings.give_back(work.claim)
                 return False
             try:
                 self._waiting.through(step)
                 return True
             except Interrupted:
-                self._give_back(work.claim)
+                self._endings.give_back(work.claim)
                 return False
             except OutOfPatience as fault:
-                self._give_up(work, fault)
+                self._stopped.set()
+                self._endings.give_up(work, fault)
                 return False
             except Exception as error:  # noqa: BLE001 - what becomes of it is decided by type
                 verdict = decide(error)
@@ -114,84 +124,10 @@ class Line:
 
     def _leave(self, work: Work, verdict: Verdict, error: Exception) -> None:
         """What becomes of a shot whose step did not end well."""
-        if isinstance(error, StaleClaim):
-            self._stale(work, verdict.message)
-        elif verdict.action == "drop":
-            self._give_back(work.claim)
-        elif verdict.action == "again":
-            why = f"its engine was killed from outside {KILLS} times in a row"
-            log.warning("shot %s: %s", work.row.key, why)
-            self._surely(lambda: self._tools.catalog.give_back_dead(work.claim, why))
+        if verdict.action == "again":
+            self._endings.killed(work, KILLS)
         else:
-            if verdict.code == "UNEXPECTED":
-                log.error("shot %s", work.row.key, exc_info=error)
-            said = verdict.message + (f"; {verdict.remedy}" if verdict.remedy not in verdict.message else "")
-            if verdict.action == "quarantine":
-                self._end(work, "quarantined", verdict.code, said)
-            elif verdict.blames == "shot":
-                self._end(work, "failed", verdict.code, said)
-            else:
-                self._fail(work, verdict.code, said)
-
-    def _end(
-        self,
-        work: Work,
-        state: Literal["done", "quarantined", "failed"],
-        code: str | None = None,
-        message: str | None = None,
-    ) -> None:
-        catalog, worker = self._tools.catalog, self._tools.worker_id
-        try:
-            self._surely(
-                lambda: catalog.finish_shot(work.claim, state, code, message, attempts=work.tries, worker_id=worker)
-            )
-        except StaleClaim as error:
-            self._stale(work, str(error))
-
-    def _fail(self, work: Work, code: str, message: str) -> None:
-        catalog, worker = self._tools.catalog, self._tools.worker_id
-        try:
-            self._surely(lambda: catalog.fail_shot(work.claim, code, message, worker_id=worker, attempts=work.tries))
-        except StaleClaim as error:
-            self._stale(work, str(error))
-
-    def _stale(self, work: Work, message: str) -> None:
-        """Another worker has the shot: what this one made of it was refused, and that is written down."""
-        log.warning("shot %s: %s", work.row.key, message)
-        refused = f"what {self._tools.worker or work.claim.owner} made of shot {work.row.key} was refused: {message}"
-        worker = self._tools.worker or work.claim.owner
-        self._surely(
-            lambda: self._tools.catalog.note_incident(
-                "STALE_CLAIM", refused, run_id=self._run_id, shot_id=work.row.id, worker=worker
-            )
-        )
-
-    def _give_up(self, work: Work, fault: OutOfPatience) -> None:
-        """Nothing of this batch can be made now: everything goes back, and the run pauses until a person has looked."""
-        self._stopped.set()
-        verdict = fault.verdict
-        why = f"{fault}; mend that, then `dailies resume {self._run_id}`"
-        log.error("shot %s: %s", work.row.key, why)
-        try:
-            who = self._tools.worker or work.claim.owner
-            self._tools.catalog.pause_run(self._run_id, verdict.code, why, who)
-            self._tools.catalog.release([work.claim])
-        except StoreUnavailable as error:  # it is the database: the leases run out by themselves
-            log.error("run %s cannot be paused: %s", self._run_id, error)
-
-    def _give_back(self, *claims: Claim) -> None:
-        """Unharmed, and at once: a worker that is told to stop waits for no database; leases run out by themselves."""
-        try:
-            self._tools.catalog.release(claims)
-        except StoreUnavailable as error:
-            log.warning("run %s: %d shots cannot be given back now: %s", self._run_id, len(claims), error)
-
-    def _surely(self, call: Callable[[], object]) -> None:
-        """Write something down, waiting for a database that is away as long as for anything else."""
-        try:
-            self._waiting.through(call)
-        except (Interrupted, OutOfPatience) as error:
-            log.error("run %s: its catalog cannot be told: %s", self._run_id, error)
+            self._endings.ended_by(work, verdict, error)
 
     def _rest(self, seconds: float) -> None:
         until = time.monotonic() + seconds

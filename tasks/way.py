@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from catalog.claims import Claim
-from catalog.executions import Made
+from catalog.made import Made
 from catalog.publication import StagedFile
 from manifests.errors import InputError, Problem
 from tasks import prepare, upscale

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from catalog.claims import Claim
 from catalog.deliveries import Reuse
-from catalog.executions import Made
+from catalog.made import Made
 from catalog.queries import ShotRow, run
 from manifests.ask import Ask
 from manifests.errors import InputError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from catalog.catalog import Catalog
 from catalog.deliveries import Delivered
-from catalog.executions import Made
+from catalog.made import Made
 from tasks.chain import Chain
 from tasks.execute import Input, Stage
 from tasks.planner.plan import RenditionPlan, ShotPlan

@@ -12,7 +12,8 @@ import pytest
 
 from catalog import Catalog
 from catalog.claims import Claim
-from catalog.executions import Made, Used
+from catalog.executions import Used
+from catalog.made import Made
 from catalog.publication import StagedFile
 from catalog.runs import NewRendition, NewShot
 from tests.postgres import shared

@@ -81,8 +81,8 @@ def test_ending_a_stream(place: Workplace, lose: Lose, committed: bool) -> None:
     (claim,) = place.claim()
     execution = place.begin("recipe", claim=claim)
     lose(1, committed=committed)
-    made = patiently(lambda: place.catalog.finish_streamed(execution, ran={}, seconds=1, claim=claim), seconds=30)
-    assert made.id == execution and made.state == "done"
+    stands = patiently(lambda: place.catalog.finish_streamed(execution, ran={}, seconds=1, claim=claim), seconds=30)
+    assert stands == execution and place.catalog.execution(stands).state == "done"
 
 
 @both

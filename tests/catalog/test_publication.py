@@ -11,8 +11,9 @@ from sqlalchemy import text, update
 
 from catalog.artifacts import Figure
 from catalog.errors import CatalogError, Damaged, NotFound, StaleClaim, StoreUnavailable
-from catalog.executions import Made, NewExecution, Used
+from catalog.executions import NewExecution, Used
 from catalog.journal import Publication
+from catalog.made import Made
 from catalog.tables import Artifact
 from tests.catalog.conftest import Workplace
 
@@ -75,7 +76,8 @@ def test_streamed_executions_are_done_once_by_recipe(place: Workplace) -> None:
     encode = place.begin("encode", Used("frames", producer=animate))  # its producer still runs
     done = place.catalog.finish_streamed(animate, ran={}, seconds=3)
     place.catalog.publish(encode, [place.stage(b"clip")], ran={}, seconds=1)
-    assert done.whole and done.outputs == () and place.catalog.find_done("animate") == done
+    made = place.catalog.execution(done)
+    assert made.whole and made.outputs == () and place.catalog.find_done("animate") == made
     again = place.begin("animate", stage="animate")
     assert place.catalog.finish_streamed(again, ran={}, seconds=3) == done
     assert place.catalog.finish_streamed(again, ran={}, seconds=3) == done  # its answer may have been lost
