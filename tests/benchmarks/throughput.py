@@ -2,7 +2,7 @@
 
 With engines that make no pixels (`null_engines`), on SQLite with `synchronous=FULL`: a whole run as `dailies run` works
 it, its memory, and how often it calls Prefect's API; the same shots with one Prefect task for each step of each shot;
-and, on a PostgreSQL, two processes that each work their batches by `render` beside one. Every measurement is a process
+and, on a PostgreSQL, two workers of a work pool beside one. Every measurement is a process
 of its own (`throughput_measured`).
 
 Orchestration is processor time of the flow's process and of Prefect's server, less that of the steps themselves, of
@@ -17,7 +17,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from tests.benchmarks.bars import Bar, show
@@ -52,7 +51,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, "DAILIES_HOME": str(folder / "home"), "DAILIES_RUN_ON": "here", "DAILIES_DEVICE": "cpu", **more}
 
 
-def measured(how: str, shots: int) -> dict[str, float]:
+def measured(how: str, shots: int, *more: str, **settings: str) -> dict[str, float]:
     """What `throughput_measured` says of so many shots, in a process and a home of their own."""
     with tempfile.TemporaryDirectory(prefix="dailies-") as name:
         folder = Path(name)
@@ -62,8 +61,9 @@ def measured(how: str, shots: int) -> dict[str, float]:
             "tests.benchmarks.throughput_measured",
             how,
             str(write_manifest(folder, shots)),
+            *more,
         ]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment(folder))
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment(folder, **settings))
         found = json.loads(done.stdout.splitlines()[-1])
     if found["done"] != shots:
         raise RuntimeError(f"{found['done']:g} of {shots} shots were done ({how})")
@@ -71,47 +71,26 @@ def measured(how: str, shots: int) -> dict[str, float]:
 
 
 def pair(shots: int) -> float:
-    """How many times the shots per second of one process two have, on a PostgreSQL, where each encode takes 0.1 s."""
+    """How many times the speed of one work-pool worker two have, on a PostgreSQL, where each encode takes 0.1 s."""
     from tests.postgres import Postgres
 
-    seconds: list[float] = []
-    with tempfile.TemporaryDirectory(prefix="dailies-") as name, Postgres(Path(name, "pg")) as postgres:
-        for workers in (1, 2):
-            folder = Path(name, f"of-{workers}")
-            folder.mkdir()
-            settings = environment(folder, DAILIES_DATABASE_URL=postgres.new(), DAILIES_LEASE_SECONDS="600")
-            command = [sys.executable, "-m", "tests.benchmarks.throughput_measured"]
-            manifest = str(write_manifest(folder, shots))
-            cut = subprocess.run(
-                [*command, "cut", manifest, str(workers)], check=True, stdout=subprocess.PIPE, env=settings
-            )
-            told = json.loads(cut.stdout.splitlines()[-1])
-            at_work = [
-                subprocess.Popen(
-                    [*command, "work", told["run"], batch, str(folder / "go")], stdout=subprocess.PIPE, env=settings
-                )
-                for batch in told["batches"]
-            ]
-            for process in at_work:  # each says that it is ready, and waits for the others
-                assert process.stdout is not None and process.stdout.readline()
-            (folder / "go").touch()
-            started = time.perf_counter()
-            for process in at_work:
-                if process.wait() != 0:
-                    raise RuntimeError(f"a worker ended with {process.returncode}")
-            seconds.append(time.perf_counter() - started)
-    return seconds[0] / seconds[1]
+    with tempfile.TemporaryDirectory(prefix="dailies-") as name, Postgres(Path(name)) as postgres:
+        seconds = [
+            measured("pools", shots, str(workers), DAILIES_DATABASE_URL=postgres.new(), DAILIES_RUN_ON="pools")
+            for workers in (1, 2)
+        ]
+    return seconds[0]["seconds"] / seconds[1]["seconds"]
 
 
 def bars(shots: int, baseline: int, long: int, both: int) -> list[Bar]:
-    """All four measurements."""
-    ours, tasks = measured("flow", shots), measured("tasks", baseline)
+    """All measurements."""
+    ours, tasks, counted = measured("flow", shots), measured("tasks", baseline), measured("counted", baseline)
     found = [
         Bar(f"seconds per shot on the line, {shots} shots", ours["line"] / shots, "s", 1 / SHOTS_PER_SECOND),
         Bar("  of which the makers", ours["makers"] / shots, "s"),
-        Bar("  transactions that write, per shot", ours["writes"] / shots, ""),
-        Bar("  statements per shot", ours["statements"] / shots, ""),
-        Bar("  flushes of files and folders per shot", ours["flushes"] / shots, ""),
+        Bar("  transactions that write, per shot", counted["writes"] / baseline, ""),
+        Bar("  statements per shot", counted["statements"] / baseline, ""),
+        Bar("  flushes of files and folders per shot", counted["flushes"] / baseline, ""),
         Bar("seconds per shot of the whole run", ours["seconds"] / shots, "s"),
         Bar("orchestration per shot, processor", ours["orchestration"] / shots, "s"),
         Bar(f"  one Prefect task per step, {baseline} shots", tasks["orchestration"] / baseline, "s"),
@@ -125,7 +104,7 @@ def bars(shots: int, baseline: int, long: int, both: int) -> list[Bar]:
         found.append(Bar("  Prefect API calls per shot", grown["calls"] / long, "", CALLS))
         found.append(Bar("  seconds per shot on the line", grown["line"] / long, "s", 1 / SHOTS_PER_SECOND))
     times = pair(both)
-    found.append(Bar(f"one process to two, {SLEEP} s encodes, {both} shots", 1 / times, "x", 1 / TWICE))
+    found.append(Bar(f"one worker to two, {SLEEP} s encodes, {both} shots", 1 / times, "x", 1 / TWICE))
     return found
 
 

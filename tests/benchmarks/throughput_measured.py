@@ -1,19 +1,20 @@
 """One measurement of `throughput`, in a process that does nothing else: prints one line of JSON.
 
-`flow MANIFEST`: the run as `dailies run` works it. `tasks MANIFEST`: the same work, a Prefect task for each step of
-each shot. `cut MANIFEST N`: plan, submit and cut N batches. `work RUN BATCH GO`: work a batch once there is a file GO.
+`flow MANIFEST`: the run as `dailies run` works it. `counted MANIFEST`: the same, and every statement counted, which
+costs time. `tasks MANIFEST`: the same work, a Prefect task for each step of each shot. `pools MANIFEST N`: the run on N
+workers of a work pool.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -99,14 +100,14 @@ def run(how: str, manifest: Path) -> dict[str, float]:
     from flows import run as flows_run
     from flows.product_broll import product_broll
     from flows.request import Request
-    from tasks.line import Line
+    from tasks.endings import Endings
     from tasks.work import Work
     from tests.benchmarks import null_engines, per_task
 
     meter, clock = Meter(), null_engines.install()
     for name in ("prepare", "generate", "deliver"):
         meter.time(Work, name, "stages")
-    meter.time(Line, "_end", "stages")
+    meter.time(Endings, "write_down", "stages")
     meter.time(Request, "plan", "beside")
     meter.time(Request, "load", "beside")
     for module in (flows_run, per_task):
@@ -117,20 +118,18 @@ def run(how: str, manifest: Path) -> dict[str, float]:
     meter.count(PrefectHttpxAsyncClient, "send", "calls")
     meter.count(httpx.Client, "send", "calls")
 
-    def began(connection: Any) -> None:
-        meter.counts["writes"] += bool(connection.get_execution_options().get("catalog_writes"))
-
-    def executed(*_: Any) -> None:
+    def executed(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         meter.counts["statements"] += 1
+        meter.counts["writes"] += statement == "BEGIN IMMEDIATE"
 
-    event.listen(Engine, "begin", began)
-    event.listen(Engine, "after_cursor_execute", executed)
+    if how == "counted":
+        event.listen(Engine, "after_cursor_execute", executed)
     wait()
     server = psutil.Process().children()[0]
     served, cpu, started = sum(server.cpu_times()[:2]), time.process_time(), time.perf_counter()
     memory = Memory(lambda: clock.shots)
     with prefect_home.no_heartbeats():
-        if how == "flow":
+        if how != "tasks":
             product_broll(str(manifest), triggered_by="benchmark")
         else:
             per_task.run_per_task(manifest)
@@ -147,50 +146,56 @@ def run(how: str, manifest: Path) -> dict[str, float]:
     }
 
 
-def cut(manifest: Path, count: int) -> dict[str, Any]:
-    """A submitted run, all of it cut into `count` batches."""
-    from catalog.queries import shots_of
-    from flows.request import Request
+def pools(manifest: Path, count: int) -> dict[str, float]:
+    """Work the manifest by `count` workers of pool `cpu`: seconds from the first batch's start to the last shot's end.
+
+    Their flow runs have engines that sleep (`null_site`); starting and ending them is part of it.
+    """
+    wait = prefect_home.start_server()
+    from sqlalchemy import func, select
+
+    from catalog.queries import workers
+    from catalog.tables import Batch, Shot
+    from flows.deployments import apply
+    from flows.product_broll import product_broll
     from flows.settings import Settings
     from flows.workshop import workshop
-    from tasks.submission import submit
+    from tests.benchmarks import throughput
 
-    with workshop(Settings()) as tools:
-        request = Request(manifest)
-        planned = request.plan(tools, request.load())
-        run_id = submit(tools.catalog, planned, triggered_by="benchmark", out_folder="", flow_run_id=None)
-        tools.catalog.set_run_state(run_id, "running")
-        shots = [shot.id for shot in shots_of(tools.catalog, run_id, ["waiting"])]
-        return {"run": run_id, "batches": [tools.catalog.new_batch(run_id, shots[n::count]) for n in range(count)]}
-
-
-def work(run_id: str, batch_id: str, go: Path) -> None:
-    """Say ready, wait for the others, then work a batch with encodes that sleep."""
-    wait = prefect_home.start_server()
-    from flows.render import render
-    from tests.benchmarks import null_engines, throughput
-
-    null_engines.install(throughput.SLEEP)
     wait()
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    while not go.exists():
-        time.sleep(0.01)
-    with prefect_home.no_heartbeats():
-        render(run_id, batch_id)
+    apply()
+    root = Path(__file__).parents[2]
+    path = os.pathsep.join((str(Path(__file__).parent / "null_site"), str(root)))
+    environment = {**os.environ, "PYTHONPATH": path, "NULL_ENGINES_SLEEP": str(throughput.SLEEP)}
+    line = [sys.executable, "-c", "from flows.cli import main; main()", "worker", "start", "--pool", "cpu", "--name"]
+    started = [
+        subprocess.Popen([*line, f"benchmark/{number}"], env=environment, stdout=subprocess.DEVNULL)
+        for number in range(count)
+    ]
+    try:
+        with workshop(Settings()) as tools:
+            while len(workers(tools.catalog, pool="cpu")) < count:
+                time.sleep(0.2)
+            product_broll(str(manifest), triggered_by="benchmark")
+            with tools.catalog.database.read() as connection:
+                first = connection.scalar(select(func.min(Batch.started_at)))
+                last = connection.scalar(select(func.max(Shot.ended_at)))
+                done = connection.scalar(select(func.count()).select_from(Shot).where(Shot.state == "done"))
+            assert first is not None and last is not None
+            return {"seconds": (last - first).total_seconds(), "done": done or 0}
+    finally:
+        for worker in started:
+            worker.terminate()
+        for worker in started:
+            worker.wait()
 
 
 def main() -> None:
     """See above."""
-    how, *rest = sys.argv[1:]
+    how, manifest, *count = sys.argv[1:]
     prefect_home.settle(Path(os.environ["DAILIES_HOME"]) / f"prefect-{os.getpid()}")
-    with suppress(BrokenPipeError):
-        if how == "cut":
-            print(json.dumps(cut(Path(rest[0]), int(rest[1]))))
-        elif how == "work":
-            work(rest[0], rest[1], Path(rest[2]))
-        else:
-            print(json.dumps(run(how, Path(rest[0]))))
+    found = pools(Path(manifest), int(count[0])) if how == "pools" else run(how, Path(manifest))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

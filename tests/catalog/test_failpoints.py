@@ -68,6 +68,7 @@ def assert_present_means_whole(place: Workplace) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("point", [*PUBLICATION, "publish.renamed:2", "execution.begun"])
+@pytest.mark.promise("kill -9 loses no finished stage")
 def test_a_publisher_killed_anywhere_does_no_harm(place: Workplace, point: str) -> None:
     assert publish(place, point) == -signal.SIGKILL
     seen = assert_present_means_whole(place)

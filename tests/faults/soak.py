@@ -123,7 +123,7 @@ def soak(
         run_id = _state(settings)[0]
         loop = KillLoop(house, kills, gap_seconds, seed, told)
         with _reader(house, settings, out) as reader:
-            loop.run(lambda: _state(settings)[1] in ("done", "failed", "cancelled"))
+            loop.run(Seldom(lambda: _state(settings)[1] in ("done", "failed", "cancelled")))
             house.wait("the run to end by itself", lambda: _over(settings, out, house), seconds=patience_seconds)
             told_by_reader = _stopped(reader)
     finally:
@@ -146,6 +146,19 @@ def _state(settings: Settings) -> tuple[str, str]:
             return (run_id, run_status(catalog, run_id).run.state) if run_id else ("", "")
     except StoreUnavailable:
         return "", ""
+
+
+class Seldom:
+    """A question that costs, asked anew once a second; in between the last answer stands."""
+
+    def __init__(self, question: Callable[[], bool]) -> None:
+        self._question, self._answer, self._asked = question, False, 0.0
+
+    def __call__(self) -> bool:
+        """The answer, at most a second old."""
+        if (now := time.monotonic()) - self._asked >= 1.0:
+            self._asked, self._answer = now, self._question()
+        return self._answer
 
 
 def _over(settings: Settings, out: Path, house: House) -> bool:

@@ -77,6 +77,7 @@ def little_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.promise("disk full, database gone, store gone")
 def test_a_full_disk_is_waited_for(
     home: Workroom, dailies: Start, little_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_full_disk_is_waited_for(
     assert "DISK_FULL" in said or "STORE_UNAVAILABLE" in said, said
 
 
+@pytest.mark.promise("disk full, database gone, store gone")
 def test_postgresql_stopped_in_the_middle_and_started_again(
     home: Workroom, dailies: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +133,7 @@ def test_postgresql_stopped_in_the_middle_and_started_again(
     ("calls", "number"), [("write", errno.ENOSPC), ("fsync", errno.EIO), ("rename,open", errno.EIO)]
 )
 @pytest.mark.parametrize("nth", [2, 9])
+@pytest.mark.promise("disk full, database gone, store gone")
 def test_errors_of_the_file_layer_are_waited_for(
     home: Workroom, dailies: Start, file_layer: Path, calls: str, number: int, nth: int
 ) -> None:
@@ -143,6 +146,7 @@ def test_errors_of_the_file_layer_are_waited_for(
     assert delivered(home, "", 2), f"{report.read_text()} was survived and not said"
 
 
+@pytest.mark.promise("disk full, database gone, store gone")
 def test_errors_under_sqlite_are_waited_for(home: Workroom, dailies: Start, file_layer: Path) -> None:
     report = home.folder / "report"
     run_id = json.loads(_quietly(dailies("run", str(manifest_of(home, 1)), "--json")))["status"]["run"]["id"]
@@ -161,6 +165,7 @@ def _quietly(run: subprocess.Popen[str]) -> str:
     return said[said.index("{") :]
 
 
+@pytest.mark.promise("disk full, database gone, store gone")
 def test_a_store_that_is_away_for_half_a_minute(
     home: Workroom, dailies: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

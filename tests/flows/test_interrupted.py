@@ -41,6 +41,7 @@ def whole(home: Workroom, shots: int) -> None:
 
 
 @pytest.mark.parametrize("point", ["execution.begun:2", "publish.renamed:2", "delivery.done:1"])
+@pytest.mark.promise("kill -9 loses no finished stage")
 def test_a_run_killed_anywhere_is_finished_by_a_resume(home: Workroom, dailies: Start, point: str) -> None:
     manifest = manifest_of(home, 2)
     killed = dailies("run", str(manifest), DAILIES_FAILPOINT=point)
@@ -52,6 +53,7 @@ def test_a_run_killed_anywhere_is_finished_by_a_resume(home: Workroom, dailies: 
     whole(home, 2)
 
 
+@pytest.mark.promise("running again does only what is missing")
 def test_a_run_started_again_after_a_kill_makes_only_the_rest(home: Workroom, dailies: Start) -> None:
     manifest = manifest_of(home, 2)
     dailies("run", str(manifest), DAILIES_FAILPOINT="delivery.done:1").communicate(timeout=ENOUGH)

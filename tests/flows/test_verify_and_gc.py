@@ -35,6 +35,7 @@ def ended(home: Workroom, small: None) -> Ended:
 
 
 @pytest.mark.slow
+@pytest.mark.promise("damage is found")
 def test_verify_finds_a_flipped_byte_and_the_resume_it_names_mends_it(
     home: Workroom, ended: Ended, prefect_server: str, capsys: Said
 ) -> None:

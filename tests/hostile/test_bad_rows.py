@@ -151,6 +151,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workroom,
 Worked = tuple[Workroom, Ended, RunPlan, list[ShotRow]]
 
 
+@pytest.mark.promise("a bad item never stops a batch")
 def test_every_good_row_is_delivered(worked: Worked) -> None:
     _, ended, _, shots = worked
     states = {shot.key: (shot.state, shot.error_message) for shot in shots if shot.key in GOOD}
@@ -161,6 +162,7 @@ def test_every_good_row_is_delivered(worked: Worked) -> None:
         assert path.is_file() and path.parent == ended.out.folder and path.name.isascii(), path
 
 
+@pytest.mark.promise("a bad item never stops a batch")
 def test_every_bad_row_is_quarantined_with_its_code(worked: Worked) -> None:
     _, _, _, shots = worked
     found = {shot.key: (shot.state, shot.error_code) for shot in shots}

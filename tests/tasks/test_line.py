@@ -53,6 +53,7 @@ def test_a_manifest_becomes_files_an_index_and_a_contact_sheet(room: Workroom) -
     assert next(row for row in told if row["preset"] == "small_wide")["title"] == "=cmd|' /C calc'!A0"
 
 
+@pytest.mark.promise("running again does only what is missing")
 def test_the_same_manifest_again_runs_no_stage(room: Workroom) -> None:
     room.picture("a.png")
     manifest = room.manifest([{"id": "a", "source": "a.png"}])
@@ -65,6 +66,7 @@ def test_the_same_manifest_again_runs_no_stage(room: Workroom) -> None:
     assert len(room.executions()) == 4
 
 
+@pytest.mark.promise("a bad item never stops a batch")
 def test_one_bad_picture_among_good_ones_is_quarantined_alone(room: Workroom) -> None:
     room.picture("a.png", 1)
     room.picture("c.png", 3)
@@ -101,6 +103,7 @@ def test_presets_that_share_frames_leave_in_one_pass(room: Workroom) -> None:
     assert np.array_equal(wide, shop)
 
 
+@pytest.mark.promise("damage is found")
 def test_a_damaged_delivery_is_noticed_and_made_again(room: Workroom) -> None:
     room.picture("a.png")
     manifest = room.manifest([{"id": "a", "source": "a.png"}])
@@ -221,6 +224,7 @@ def test_a_line_that_is_cancelled_gives_its_shots_back_unharmed(room: Workroom) 
     assert len(twice) == len(set(twice)), "what was finished is not made again"
 
 
+@pytest.mark.promise("NaN, black, frozen frames are never published")
 def test_a_file_that_fails_its_inspection_is_not_published(room: Workroom) -> None:
     """A grey card that is meant to move shows no motion: the finished file is refused and says why."""
     Image.new("RGB", (480, 270), (128, 128, 128)).save(room.folder / "a.png")

@@ -245,14 +245,8 @@ def test_a_publication_under_a_lost_claim_is_refused_and_written_down(
 def test_the_last_words_of_a_shot_wait_for_the_database(room: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.waiting.FIRST_PAUSE_SECONDS", 0.01)
     with batch(room, 1) as (tools, run_id, line, _):
-        finish, away = tools.catalog.finish_shot, iter([True] * 3)
-
-        def finish_shot(*given: Any, **named: Any) -> None:
-            if next(away, False):
-                raise StoreUnavailable("the server restarts", code="DATABASE_AWAY")
-            finish(*given, **named)
-
-        monkeypatch.setattr(tools.catalog, "finish_shot", finish_shot)
+        away = times(StoreUnavailable("the server restarts", code="DATABASE_AWAY"), 3)
+        monkeypatch.setattr(tools.catalog, "finish_shots", Fault(away, tools.catalog.finish_shots))
         work(line)
         assert states(tools, run_id) == [("done", 1)]
         assert [incident.code for incident in incidents_of(tools.catalog, run_id)] == ["DATABASE_AWAY"]

@@ -98,6 +98,7 @@ def made_once(room: Workroom, catalog: Catalog, shots: int) -> None:
         assert connection.scalar(current) == shots
 
 
+@pytest.mark.promise("one row per output")
 def test_eight_workers_make_every_output_once(place: Workroom, started: list[Process]) -> None:
     run_id = submitted(place, 6)
     started += [Process(place, f"h/{number}", run_id, shots=2) for number in range(8)]
@@ -136,6 +137,7 @@ def test_one_of_four_workers_always_fails_and_every_shot_is_delivered(place: Wor
         made_once(place, tools.catalog, 12)
 
 
+@pytest.mark.promise("a stale worker cannot publish")
 def test_a_worker_that_slept_past_its_lease_cannot_publish(place: Workroom, started: list[Process]) -> None:
     run_id = submitted(place, 1)
     slow = Process(place, "h/slow", run_id, "sleepy", lease=1.0)

@@ -149,6 +149,7 @@ def test_frames_enlarged_on_their_way_are_those_enlarged_from_the_master(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("any_picture")
+@pytest.mark.promise("out of memory degrades, visibly")
 def test_a_shot_degraded_by_the_ladder_says_so_and_is_not_made_again(
     room: Workroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +164,7 @@ def test_a_shot_degraded_by_the_ladder_says_so_and_is_not_made_again(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("any_picture")
+@pytest.mark.promise("NaN, black, frozen frames are never published")
 def test_what_is_not_a_number_fails_its_shot_alone(room: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
     weights(room)
     monkeypatch.setattr("tasks.svd.GENERATOR", "tests.tasks.faulty_generator:not_numbers")
