@@ -17,6 +17,10 @@ SHARES: dict[Kind, float] = {"child": 0.35, "flow": 0.35, "worker": 0.15, "serve
 """How often each kind of process is the one."""
 
 
+SOON_SECONDS = 6.0
+"""For how long one of a kind that is not there is waited for: engine children come and go."""
+
+
 @dataclass
 class KillLoop:
     """`gap_seconds`: between two kills on average, as chance has it; the same `seed` draws the same lots."""
@@ -44,9 +48,12 @@ class KillLoop:
         self.house.keep_up()
 
     def _kill(self, kind: Kind, lots: random.Random) -> str:
-        found = self.house.of_kind(kind)
-        if not found:
-            return ""
+        until = time.monotonic() + SOON_SECONDS
+        while not (found := self.house.of_kind(kind)):
+            if time.monotonic() > until:
+                return ""
+            self.house.keep_up()
+            time.sleep(0.05)
         chosen: list[psutil.Process] = found if kind == "group" else [lots.choice(found)]
         pids = [_killed(process) for process in chosen]
         return ", ".join(pid for pid in pids if pid)
