@@ -231,7 +231,7 @@ class ClaimLedger(Ledger):
         lost: list[Claim] = []
         ended: list[Ending] = []
         with self.database.write() as connection:
-            for ending in endings:
+            for ending in sorted(endings, key=lambda one: one.claim.shot_id):  # all lock in one order
                 if _holds(connection, ending.claim):
                     ended.append(ending)
                 elif connection.scalar(_STATE, _names(ending.claim)) != ending.state:

@@ -125,7 +125,7 @@ class CollectionLedger(ArtifactLedger):
             expected = journalled(connection, "temp")
         total = 0
         for path in self.store.leftovers(older_than_seconds):
-            if str(path) not in expected:
+            if path.name not in expected:
                 total += _bytes_of(path)
                 if remove:
                     self.store.discard(path)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, select, update
 
 from catalog.batches import end_lost
+from catalog.database import HELD
 from catalog.dialect import clock
 from catalog.ledger import chunks
 from catalog.tables import Execution, Run, Shot
@@ -64,6 +65,7 @@ def give_back(connection: Connection, which: ColumnElement[bool], *, died: bool 
     }
     if died:
         values["deaths"] = Shot.deaths + 1
+    connection.info[HELD].clear()  # a claim of theirs holds no longer
     return list(connection.scalars(update(Shot).where(which).values(values).returning(Shot.id)).all())
 
 

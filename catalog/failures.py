@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, case, or_, select, update
+from sqlalchemy import Connection, and_, case, exists, or_, select, update
 
 from catalog.claims import Claim, check_claim
+from catalog.database import HELD
 from catalog.deaths import abandon, put_back
 from catalog.dialect import clock
 from catalog.errors import StaleClaim
 from catalog.incidents import write_incident
-from catalog.keeping import pause
+from catalog.keeping import GOING, pause
 from catalog.ledger import Ledger
 from catalog.tables import Run, Shot, Worker
 from catalog.workers import others_alive
@@ -91,6 +92,7 @@ def _end(connection: Connection, claim: Claim, state: Ended, values: dict[str, A
     ended = {"state": state, "lease_owner": None, "lease_expires_at": None}
     values = ended | values | {"ended_at": clock() if state == "failed" else None}
     connection.execute(update(Shot).where(Shot.id == claim.shot_id).values(values))
+    connection.info[HELD].clear()
     return state
 
 
@@ -117,10 +119,11 @@ def _refund(connection: Connection, worker_id: str, streak: dict[str, Any]) -> i
     """Give a streak's shots their attempts back; those nobody took since wait again. Returns how many do."""
     charged = dict(zip(streak["shots"], streak["charged"], strict=True))
     left = Shot.attempts - case(charged, value=Shot.id, else_=0)
+    goes_on = exists().where(Run.id == Shot.run_id, Run.state.in_(GOING))  # a streak may span runs that are over
     here = and_(Shot.failed_on == worker_id, Shot.state.in_(("waiting", "failed")))
     rows = connection.execute(
         update(Shot)
-        .where(Shot.id.in_(streak["shots"]), or_(here, Shot.state.in_(("waiting", "claimed"))))
+        .where(Shot.id.in_(streak["shots"]), or_(here, Shot.state.in_(("waiting", "claimed"))), goes_on)
         .values(
             attempts=case((left > 0, left), else_=0),
             state=case((here, "waiting"), else_=Shot.state),

@@ -76,6 +76,8 @@ class Journal:
     figures: list[Figure]
 
     @classmethod
-    def read(cls, stored: Mapping[str, Any]) -> Journal:
-        """From `executions.pending`."""
+    def read(cls, stored: Mapping[str, Any] | None) -> Journal:
+        """From `executions.pending`; of nothing where that is None."""
+        if stored is None:
+            return cls([], [])
         return cls([Line(**line) for line in stored["files"]], [Figure(**figure) for figure in stored["figures"]])

@@ -95,7 +95,6 @@ _WINNER = aliased(Execution)
 _STATE_OF = (
     select(
         Execution.state,
-        Execution.recipe_sha256,
         Execution.error_message,
         Execution.adopted_id,
         _WINNER.id.label("winner_id"),

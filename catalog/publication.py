@@ -19,7 +19,7 @@ from catalog.artifacts import ArtifactLedger, Figure, vouch, write_figures
 from catalog.claims import Claim, check_claim
 from catalog.deaths import forget_deaths
 from catalog.dialect import clock, one_publisher
-from catalog.errors import CatalogError, Damaged, NotFound, StoreUnavailable
+from catalog.errors import CatalogError, Damaged, NotFound, StaleClaim, StoreUnavailable
 from catalog.executions import ExecutionLedger
 from catalog.failpoints import reach
 from catalog.journal import Journal, Line, Publication, StagedFile
@@ -79,8 +79,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                     f"execution '{one.execution_id}': wanted one or more files with distinct roles, got {roles}"
                 )
         try:
-            journals = self._earlier(publications) or self._journal(publications, claim, first)
-            return self._finish(journals, claim, then)
+            return self._finish(self._journalled(publications, claim, first), claim, then)
         except StoreUnavailable:
             raise
         except CatalogError as error:
@@ -127,7 +126,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             query = (
                 select(Execution.id, Execution.pending).where(Execution.state == "publishing").order_by(Execution.id)
             )
-            found = {execution: Journal.read(pending or {}) for execution, pending in connection.execute(query)}
+            found = {execution: Journal.read(pending) for execution, pending in connection.execute(query)}
         ended: list[str] = []
         for execution_id, journal in found.items():
             try:
@@ -159,6 +158,19 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         unclaimed = Execution.shot_id.is_(None)
         return ~held if self.store.shared else ~held & (~unclaimed | (Execution.touched_at < clock(-silent_seconds)))
 
+    def _journalled(
+        self, publications: Sequence[Publication], claim: Claim | None, first: Callable[[], object]
+    ) -> Mapping[str, Journal]:
+        """The journals of an earlier call of this one, or new ones; `recover` may take the files up at any moment."""
+        if (earlier := self._earlier(publications)) is not None:
+            return earlier
+        try:
+            return self._journal(publications, claim, first)
+        except (CatalogError, FileNotFoundError) as error:
+            if isinstance(error, StaleClaim | StoreUnavailable) or (earlier := self._earlier(publications)) is None:
+                raise
+            return earlier
+
     def _earlier(self, publications: Sequence[Publication]) -> dict[str, Journal] | None:
         """The journals of an earlier call whose files may be settled already; empty if only its answer was lost."""
         with storage("look for staged files"):
@@ -170,7 +182,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             pending = dict(connection.execute(query).all())
         if len(pending) < len(ids):
             return None
-        return {one: Journal.read(pending[one] or {"files": [], "figures": []}) for one in ids}
+        return {one: Journal.read(pending[one]) for one in ids}
 
     def _journal(
         self, publications: Sequence[Publication], claim: Claim | None, first: Callable[[], object]

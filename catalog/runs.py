@@ -141,8 +141,8 @@ class RunLedger(Ledger):
         with shots still waiting or claimed is not over: its state is returned unchanged.
         """
         with self.database.write() as connection:
-            state = connection.scalar(select(Run.state).where(Run.id == run_id))
-            if state is None:
+            before = connection.scalar(select(Run.state).where(Run.id == run_id))
+            if before is None:
                 raise NotFound(f"no run '{run_id}' in this catalog")
             counts = dict[str, int](
                 connection.execute(
@@ -150,14 +150,16 @@ class RunLedger(Ledger):
                 ).all()
             )
             if counts.get("waiting") or counts.get("claimed"):
-                return _run_state(state)
-            if state in ("cancelling", "cancelled"):
+                return _run_state(before)
+            if before in ("cancelling", "cancelled"):
                 state = "cancelled"
             else:
                 state = "failed" if set(counts) - {"done"} else "done"
             over: dict[str, Any] = {"state": state, "ended_at": func.coalesce(Run.ended_at, clock()), **UNPAUSED}
-            connection.execute(update(Run).where(Run.id == run_id).values(over))
-            return _run_state(state)
+            # Unless it was cancelled or reopened since it was read: whoever looks next sees that.
+            same = and_(Run.id == run_id, Run.state == before)
+            ended = connection.execute(update(Run).where(same).values(over).returning(Run.id)).one_or_none()
+            return _run_state(before if ended is None else state)
 
     def cancel_run(self, run_id: str, who: str) -> int:
         """Ask a run to stop: waiting shots are cancelled at once, claimed ones when their worker sees it.
@@ -179,7 +181,8 @@ class RunLedger(Ledger):
                 .values(state="cancelled", ended_at=clock())
                 .returning(Shot.id)
             ).all()
-            connection.execute(update(Run).where(Run.id == run_id).values(state="cancelling", **UNPAUSED))
+            going = and_(Run.id == run_id, Run.state.not_in(ENDED))  # it may have ended since it was read
+            connection.execute(update(Run).where(going).values(state="cancelling", **UNPAUSED))
             write_audit(connection, who, "cancel", run_id, {"shots": len(shots)})
         return len(shots)
 

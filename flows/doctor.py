@@ -16,6 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
 
+from catalog import connection
 from catalog.catalog import Catalog
 from catalog.errors import CatalogError
 from catalog.queries import benchmark
@@ -92,8 +93,11 @@ def measure_once(tools: Tools) -> None:
 
 
 def masked(value: str) -> str:
-    """A URL without its password."""
-    return re.sub(r"(://[^:/@]+):[^@]+@", r"\1:***@", value)
+    """A URL without its password, wherever in it that is."""
+    try:
+        return connection.told(connection.parse(value)) if "://" in value else value
+    except CatalogError:  # no database's
+        return re.sub(r"(://[^:/@]+):[^@]+@", r"\1:***@", value)
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:

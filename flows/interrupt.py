@@ -25,7 +25,7 @@ def cancelled_by_interrupt(
     asked = False
 
     def cancel() -> None:
-        with Catalog.open(settings.catalog_url, settings.store) as catalog:
+        with Catalog.open(settings.catalog_url, settings.store, patience_seconds=settings.patience_seconds) as catalog:
             catalog.cancel_run(run_id(), worker_name())
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -35,7 +35,7 @@ def cancelled_by_interrupt(
         asked = True
         told("stopping: what is finished stays; again to stop at once")
         # A handler runs between two instructions of whatever holds the catalog's locks just now.
-        threading.Thread(target=cancel, name="cancel").start()
+        threading.Thread(target=cancel, name="cancel", daemon=True).start()
 
     before = signal.signal(signal.SIGINT, on_signal)
     try:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from catalog.catalog import Catalog
-from catalog.errors import StoreUnavailable
+from catalog.errors import CatalogError, StoreUnavailable
 from catalog.failpoints import reach
 from catalog.queries import (
     OpenBatch,
@@ -73,6 +73,8 @@ def tend(tools: Tools, run_id: str, hand_out: HandOut, filled: Filled = lambda o
     opened = open_batches(catalog, run_id)
     if state in ("cancelling", "paused"):
         _call_back(catalog, hand_out, [batch for batch in opened if batch.state == "planned"], state)
+        if state == "cancelling" and run(catalog, run_id).shots.get("waiting"):
+            catalog.cancel_run(run_id, worker_name())  # given back in the moment of the cancelling
     else:
         _hand_out(tools, run_id, hand_out, [batch for batch in opened if batch.state == "planned"])
     now = run(catalog, run_id)
@@ -137,15 +139,28 @@ def take_over(catalog: Catalog, run_id: str, seconds: float, *, asked: bool = Fa
 
 
 def fill_out_folder(catalog: Catalog, run_id: str) -> OutFolder:
-    """Put what a run has delivered, so far or in all, where people look."""
-    return write_out_folder(
-        catalog,
-        Path(run(catalog, run_id).out_folder),
-        each_shot(catalog, run_id),
-        each_delivery(catalog, run_id),
-        total=delivery_count(catalog, run_id),
-        progress=lambda done, total: listener.get().step("filling the out folder", done, total),
-    )
+    """Put what a run has delivered, so far or in all, where people look.
+
+    Raises StoreUnavailable (`OUT_FOLDER_AWAY`: it cannot be written).
+    """
+    folder = Path(run(catalog, run_id).out_folder)
+    try:
+        return write_out_folder(
+            catalog,
+            folder,
+            each_shot(catalog, run_id),
+            each_delivery(catalog, run_id),
+            total=delivery_count(catalog, run_id),
+            progress=lambda done, total: listener.get().step("filling the out folder", done, total),
+        )
+    except CatalogError:
+        raise
+    except OSError as error:
+        raise StoreUnavailable(
+            f"out folder '{folder}' cannot be written: {error}; make it writable, or make room, then "
+            f"`dailies resume {run_id}`",
+            code="OUT_FOLDER_AWAY",
+        ) from error
 
 
 def _call_back(catalog: Catalog, hand_out: HandOut, planned: Sequence[OpenBatch], state: str) -> None:
@@ -218,6 +233,8 @@ def held(tools: Tools, run_id: str, flow_run_id: str | None) -> Iterator[Callabl
                         catalog.cancel_run(run_id, "prefect")
             except StoreUnavailable as error:  # the next beat may reach it; a run that is lost meanwhile is followed
                 log.warning("run %s: %s", run_id, error)
+            except Exception:  # whatever it is, this thread must go on saying that we live
+                log.exception("run %s", run_id)
 
     thread = threading.Thread(target=beat, name="keeper", daemon=True)
     thread.start()

@@ -10,6 +10,7 @@ from types import TracebackType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from catalog.catalog import Catalog
+from catalog.errors import StoreUnavailable
 from catalog.queries import run_status
 from flows.listener import Listener
 from flows.settings import Settings
@@ -115,7 +116,10 @@ class TerminalListener(Listener):
         stages: dict[str, TaskID] = {}
         with Catalog.open(self._settings.catalog_url, self._settings.store) as catalog:
             while not self._over.wait(EVERY_SECONDS):
-                status = run_status(catalog, run_id)
+                try:
+                    status = run_status(catalog, run_id)
+                except StoreUnavailable:  # the run waits too, and says so itself
+                    continue
                 counts = status.run.shots
                 ended = sum(counts.get(state, 0) for state in _ENDED)
                 bad = sum(counts.get(state, 0) for state in ("failed", "quarantined"))

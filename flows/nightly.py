@@ -9,7 +9,7 @@ from flows.request import Request
 
 DEPLOYMENTS = {"product": "product_broll/product-broll", "storyboard": "storyboard_animation/storyboard-animation"}
 AT = "0 1 * * *"
-"""One o'clock, in the server's own time zone."""
+"""One o'clock, UTC."""
 
 
 def schedule(manifest: str) -> str:

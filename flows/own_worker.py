@@ -24,11 +24,6 @@ class OwnWorker:
     name: str
     facts: Facts
 
-    @property
-    def local(self) -> bool:
-        """Whether nobody but this process says that it lives."""
-        return self.name.endswith(f"/{LOCAL}")
-
 
 _registered: dict[str, OwnWorker] = {}
 

@@ -34,4 +34,6 @@ def join(settings: Settings) -> None:
     up = read_up(settings.home) if settings.run_on != "here" else None
     if up is not None:
         os.environ.setdefault("PREFECT_API_URL", up.api)
+        if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):  # the hub's, on the hub itself
+            os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
     prefect_home.settle(settings.prefect_home)

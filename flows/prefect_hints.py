@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -49,10 +50,14 @@ class Hint:
 
 
 @contextmanager
-def asking() -> Iterator[SyncPrefectClient]:
-    """A client of the server at PREFECT_API_URL. Raises PrefectAway where it cannot be asked."""
+def asking(hurried: bool = False) -> Iterator[SyncPrefectClient]:
+    """A client of the server at PREFECT_API_URL; one that is `hurried` waits three seconds and tries once.
+
+    Raises PrefectAway where it cannot be asked.
+    """
+    patience = temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}) if hurried else nullcontext()
     try:
-        with get_client(sync_client=True) as client:
+        with patience, get_client(httpx_settings={"timeout": 3.0} if hurried else None, sync_client=True) as client:
             yield client
     except ObjectNotFound:
         raise
@@ -60,13 +65,13 @@ def asking() -> Iterator[SyncPrefectClient]:
         raise PrefectAway(f"Prefect's server is away: {type(error).__name__}: {error}") from error
 
 
-def hints_of(flow_run_ids: Iterable[str]) -> dict[str, Hint]:
+def hints_of(flow_run_ids: Iterable[str], *, hurried: bool = False) -> dict[str, Hint]:
     """What Prefect says of these flow runs, without those it does not know. One call for 200. Raises PrefectAway."""
     wanted = [UUID(one) for one in flow_run_ids]
     found: dict[str, Hint] = {}
     if not wanted:
         return found
-    with asking() as client:
+    with asking(hurried) as client:
         for start in range(0, len(wanted), PAGE):
             these = FlowRunFilter(id=FlowRunFilterId(any_=wanted[start : start + PAGE]))
             found |= {str(one.id): _hint(one) for one in client.read_flow_runs(flow_run_filter=these, limit=PAGE)}
@@ -74,11 +79,14 @@ def hints_of(flow_run_ids: Iterable[str]) -> dict[str, Hint]:
 
 
 def cancelled_by_a_person(flow_run_id: str | None) -> bool:
-    """Whether someone cancelled this flow run on Prefect's page; False where Prefect cannot be asked."""
+    """Whether someone cancelled this flow run on Prefect's page; False where Prefect cannot be asked.
+
+    A server that hangs costs seconds: who asks has leases to renew.
+    """
     if not flow_run_id:
         return False
     try:
-        hint = hints_of([flow_run_id]).get(flow_run_id)
+        hint = hints_of([flow_run_id], hurried=True).get(flow_run_id)
     except PrefectAway:
         return False
     return hint is not None and hint.cancelled

@@ -14,7 +14,6 @@ from prefect import flow
 from prefect.runtime import deployment
 
 from catalog.catalog import Catalog
-from catalog.errors import CatalogError
 from catalog.queries import run, unkept_runs
 from flows.hand_out import chosen
 from flows.keeper import keep
@@ -37,8 +36,9 @@ def reconcile() -> list[str]:
 
         def adopt(run_id: str) -> None:
             try:
-                keep(tools, run_id, chosen(tools, settings, adopting=True), None, stopped=stopped.is_set)
-            except (CatalogError, OSError):
+                parent = run(tools.catalog, run_id).flow_run_id  # a person may still cancel it on Prefect's page
+                keep(tools, run_id, chosen(tools, settings, adopting=True), parent, stopped=stopped.is_set)
+            except Exception:  # whatever it is, it is this run's alone
                 log.exception("run %s: the next reconcile tries again", run_id)
 
         _side_by_side(adopt, unkept, stopped)
@@ -71,15 +71,14 @@ def _skip_missed() -> None:
         log.warning("%s", away)
 
 
-def heed_prefect(catalog: Catalog, run_ids: list[str]) -> list[str]:
+def heed_prefect(catalog: Catalog, run_ids: list[str]) -> None:
     """Cancel those of these runs whose parent flow run a person cancelled on Prefect's page. One call for 200."""
     parents = {flow_run_id: one for one in run_ids if (flow_run_id := run(catalog, one).flow_run_id)}
     try:
         hints = hints_of(parents)
     except PrefectAway as away:
         log.warning("%s", away)
-        return []
-    cancelled = [run_id for flow_run_id, run_id in parents.items() if (h := hints.get(flow_run_id)) and h.cancelled]
-    for run_id in cancelled:
-        catalog.cancel_run(run_id, "prefect")
-    return cancelled
+        return
+    for flow_run_id, run_id in parents.items():
+        if (hint := hints.get(flow_run_id)) and hint.cancelled:
+            catalog.cancel_run(run_id, "prefect")

@@ -151,13 +151,15 @@ class _Watch:
                     if now - renewed >= lease_seconds / 3:
                         tools.catalog.renew(claims, lease_seconds)
                         renewed = now
+                    if now - asked >= PREFECT_SECONDS:
+                        asked = now
+                        if cancelled_by_a_person(flow_run_id):
+                            self.say("CANCELLED", "a person cancelled its flow run on Prefect's page")
+                            self.stop.set()
                 except CatalogError as error:  # away for now: the claims may outlast that, and are checked when used
                     log.warning("run %s: %s", run_id, error)
-                if now - asked >= PREFECT_SECONDS:
-                    asked = now
-                    if cancelled_by_a_person(flow_run_id):
-                        self.say("CANCELLED", "a person cancelled its flow run on Prefect's page")
-                        self.stop.set()
+                except Exception:  # whatever it is, the leases must go on being renewed
+                    log.exception("run %s", run_id)
 
         thread = threading.Thread(target=beat, name="lease", daemon=True)
         thread.start()

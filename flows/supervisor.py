@@ -186,7 +186,8 @@ def rotate(log: Path, largest: int = LOG_BYTES, kept: int = LOGS_KEPT) -> None:
         older = log.with_name(f"{log.name}.{number}")
         if older.exists():
             older.replace(log.with_name(f"{log.name}.{number + 1}"))
-    shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+    with suppress(OSError):  # without room for it the old text goes, and the log stays small
+        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
     os.truncate(log, 0)
 
 

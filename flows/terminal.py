@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
 
+from catalog import connection
 from catalog.queries import RunRow, RunStatus
 from flows.plain_console import PlainConsole
 from flows.settings import Settings
@@ -179,7 +180,9 @@ def print_outcome(outcome: Any, settings: Settings, seconds: float) -> None:
         out.print(f"it was stopped; `dailies resume {status.run.id}` goes on with it", soft_wrap=True)
     places = [("out folder", outcome.out.folder), ("index", outcome.out.index_csv)]
     places += [("contact sheet", sheet) for sheet in outcome.out.contact_sheets[:1]]
-    places.append(("catalog", settings.database_url or settings.home / "catalog.db"))
+    url = settings.database_url
+    database = connection.told(connection.parse(url)) if url else settings.home / "catalog.db"
+    places.append(("catalog", database))
     for name, place in places:
         out.print(f"{name:>13}  {escape(str(place))}", soft_wrap=True)
 

@@ -16,6 +16,7 @@ import typer
 from catalog.catalog import Catalog
 from flows import prefect_home
 from flows.house import House
+from flows.request import Request
 from flows.settings import Settings
 from flows.station import CONTROL, Station
 from flows.terminal import said
@@ -34,7 +35,7 @@ def up(
         str, typer.Option(help="Address to listen on; beyond loopback only with a password.")
     ] = "127.0.0.1",
     cpu_slots: Annotated[int, typer.Option("--cpu-slots", min=1, max=64, help="Batches the cpu worker takes.")] = 1,
-    nightly: Annotated[Path | None, typer.Option(help="A manifest to run every night at one o'clock.")] = None,
+    nightly: Annotated[Path | None, typer.Option(help="A manifest to run every night at 01:00 UTC.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")] = False,
 ) -> int:
     """Prefect's server, its schedules, a control worker, a cpu worker and one gpu worker per card, until Ctrl-C.
@@ -50,9 +51,12 @@ def up(
         )
     if nightly is not None and not nightly.is_file():
         raise InputError(Problem("MANIFEST_MISSING", f"--nightly: there is no file {nightly}", "check the path"))
+    if nightly is not None:
+        Request(nightly).load()  # one that cannot be read would keep everything from starting
     with _alone(settings.home), _listening(host, port) as listening:
         stations = _stations(settings, cpu_slots)
-        api = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/api"
+        place = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        api = f"http://{f'[{place}]' if ':' in place else place}:{port}/api"
         prefect_home.settle(settings.prefect_home)
         os.environ["PREFECT_API_URL"] = api
         if password := asked.get("PREFECT_SERVER_API_AUTH_STRING"):

@@ -42,7 +42,7 @@ def start(
     queues: Annotated[
         list[str] | None, typer.Option("--queue", help="Only these of the pool's queues: urgent, normal, low; control.")
     ] = None,
-    slots: Annotated[int, typer.Option(min=0, max=64, help="Batches at once; 0: one, or 4 of control.")] = 0,
+    slots: Annotated[int, typer.Option(min=0, max=64, help="Batches at once; 0: one, or 12 parents of control.")] = 0,
     name: Annotated[str, typer.Option(help="Its name; HOST/cpu, HOST/gpu0 or HOST/control if left out.")] = "",
     device: Annotated[str, typer.Option(help="cuda:N pins that card; DAILIES_DEVICE if left out.")] = "",
     as_json: JSON = False,

@@ -10,9 +10,9 @@ from typing import Literal
 
 from catalog.claims import Claim, Ending, stale
 from catalog.errors import StaleClaim, StoreUnavailable
-from tasks.errors import Verdict
+from tasks.errors import OutOfPatience, Verdict
 from tasks.tools import Tools
-from tasks.waiting import Interrupted, OutOfPatience, Waiting
+from tasks.waiting import Interrupted, Waiting
 from tasks.work import Work
 
 TOGETHER_SECONDS = 0.25
@@ -39,12 +39,12 @@ class Endings:
         self.write_down()
 
     def write_down(self) -> None:
-        """Tell the catalog of every shot that is done."""
+        """Tell the catalog of every shot that is done; what it cannot be told now, it is told the next time."""
         with self._lock:
             done, self._done = self._done, []
+            if not done:
+                return
             self._written = time.monotonic()
-        if not done:
-            return
         endings = [Ending(work.claim, "done", attempts=work.tries) for work in done]
         by_shot = {work.claim.shot_id: work for work in done}
 
@@ -52,7 +52,9 @@ class Endings:
             for lost in self._tools.catalog.finish_shots(endings, worker_id=self._tools.worker_id):
                 self._stale(by_shot[lost.shot_id], str(stale(lost)))
 
-        self._surely(tell)
+        if not self._surely(tell):
+            with self._lock:
+                self._done = done + self._done
 
     def ended_by(self, work: Work, verdict: Verdict, error: Exception) -> None:
         """A step of it ended with `error`, and another try is of no use."""
@@ -129,9 +131,11 @@ class Endings:
     def _who(self, work: Work) -> str:
         return self._tools.worker or work.claim.owner
 
-    def _surely(self, call: Callable[[], object]) -> None:
-        """Write something down, waiting for a database that is away as long as for anything else."""
+    def _surely(self, call: Callable[[], object]) -> bool:
+        """Write something down, waiting for a database that is away as long as for anything else; whether it is."""
         try:
             self._waiting.through(call)
         except (Interrupted, OutOfPatience) as error:
             log.error("run %s: its catalog cannot be told: %s", self._run_id, error)
+            return False
+        return True

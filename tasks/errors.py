@@ -38,6 +38,14 @@ class Verdict:
     blames: Blames = "worker"
 
 
+class OutOfPatience(Exception):
+    """Something was away for longer than anybody wants to wait; `verdict` says what."""
+
+    def __init__(self, verdict: Verdict, seconds: float) -> None:
+        super().__init__(f"waited {seconds:.0f} s: {verdict.message}")
+        self.verdict = verdict
+
+
 def decide(error: BaseException) -> Verdict:
     """What to do about `error`.
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from catalog.claims import Claim
-from catalog.errors import Damaged, NotFound
+from catalog.errors import Damaged, NotFound, StoreUnavailable
 from catalog.executions import NewExecution, Used
 from catalog.ids import new_id
 from catalog.made import Made
 from catalog.publication import Figure, Publication, StagedFile
-from tasks.errors import Cancelled, decide
+from tasks.errors import Cancelled, OutOfPatience, decide
 from tasks.recipe import Recipe, recipe_sha256
 from tasks.tools import Tools
+
+log = logging.getLogger("dailies.line")
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ class Execution:
             raise Cancelled(f"{self.stage.name} was cancelled at {done} of {total}")
         if (now := time.monotonic()) - self._told > 1.0:
             self._told = now
-            self._tools.catalog.progress(self.id, done / total)
+            with suppress(StoreUnavailable):  # what people see is late then; the work goes on
+                self._tools.catalog.progress(self.id, done / total)
 
     def publish(self, result: Result, seconds: float) -> Made:
         """Make the files visible (catalog/publication.py) and link the shot to them."""
@@ -143,9 +148,12 @@ class Execution:
         return self._claim.shot_id, self._rendition, stands, stands == self.id
 
     def fail(self, error: BaseException) -> None:
-        """Keep what is known about why it did not end well."""
-        verdict = decide(error)
-        self._tools.catalog.fail(self.id, verdict.code, verdict.message, str(getattr(error, "evidence", "")))
+        """Keep what is known about why it did not end well; never an error of its own, which would hide that one."""
+        verdict = error.verdict if isinstance(error, OutOfPatience) else decide(error)
+        try:
+            self._tools.catalog.fail(self.id, verdict.code, verdict.message, str(getattr(error, "evidence", "")))
+        except StoreUnavailable as away:  # whoever ends its shot, or takes it over, ends it too
+            log.warning("execution %s: %s cannot be written down: %s", self.id, verdict.code, away)
 
     def _gpu_seconds(self, seconds: float) -> float | None:
         return seconds if self.stage.device.startswith("cuda") else None

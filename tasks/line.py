@@ -10,17 +10,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 from catalog.claims import Claim
 from catalog.queries import ShotRow
 from tasks.endings import TOGETHER_SECONDS, Endings
-from tasks.errors import Verdict, decide
-from tasks.planner.plan import ShotPlan
+from tasks.errors import OutOfPatience, Verdict, decide
 from tasks.tools import Tools
-from tasks.waiting import Interrupted, OutOfPatience, Waiting
+from tasks.waiting import Interrupted, Waiting
 from tasks.work import Work
 
 ATTEMPTS = 3
@@ -52,44 +52,53 @@ class Line:
 
     def prepare(self) -> None:
         """Stills of every shot; shots that turn out to be done leave the line here."""
-        try:
+        with self._to_the_end(self._prepared):
             for number, claim in enumerate(self._claims):
                 if self._stopped.is_set() or self._tools.leaving() or self._tools.cancelled():
                     self._endings.give_back(*self._claims[number:])
                     return
                 row = self._rows[claim.shot_id]
-                work = Work(self._tools, claim, row, ShotPlan.model_validate(row.plan))
+                work = Work(self._tools, claim, row)
                 if self._step(work, work.prepare):
                     if work.wanted:
                         self._prepared.put(work)
                     else:
                         self._endings.done(work)
-        finally:
-            self._prepared.put(None)
 
     def generate(self) -> None:
         """Stored frames, for the renditions whose plan keeps them."""
-        try:
+        with self._to_the_end(self._generated):
             while (work := self._prepared.get()) is not None:
                 if self._step(work, work.generate):
                     self._generated.put(work)
-        finally:
-            self._generated.put(None)
 
     def deliver(self) -> None:
         """Files. A shot is done when all of its deliveries are."""
-        while (work := self._next_generated()) is not None:
-            if self._step(work, work.deliver):
-                self._endings.done(work)
-        self._endings.write_down()
+        with self._to_the_end(None):
+            while (work := self._next_generated()) is not None:
+                if self._step(work, work.deliver):
+                    self._endings.done(work)
+
+    @contextmanager
+    def _to_the_end(self, into: SimpleQueue[Work | None] | None) -> Generator[None]:
+        """However a step ends: the next one hears of it, done shots are written down, and an error stops the others."""
+        try:
+            yield
+        except BaseException:
+            self._stopped.set()
+            raise
+        finally:
+            if into is not None:
+                into.put(None)
+            self._endings.write_down()
 
     def _next_generated(self) -> Work | None:
         """The next shot to deliver, None after the last; while there is none, what is done is written down."""
-        try:
-            return self._generated.get(timeout=TOGETHER_SECONDS)
-        except Empty:
-            self._endings.write_down()
-            return self._generated.get()
+        while True:
+            try:
+                return self._generated.get(timeout=TOGETHER_SECONDS)
+            except Empty:
+                self._endings.write_down()
 
     def _step(self, work: Work, step: Callable[[], None]) -> bool:
         """Run one step of one shot; False when the shot has left the line."""

@@ -80,10 +80,10 @@ def collect(catalog: Catalog, rules: Rules, *, remove: bool, heard: Heard = lamb
     for one in found:
         sums.add(one)
     if everything:
-        sums.scratch_bytes = catalog.scratch(remove=remove)
-        sums.freed_bytes += sums.scratch_bytes if remove else 0
         if remove:
             catalog.recover()
+        sums.scratch_bytes = catalog.scratch(remove=remove)
+        sums.freed_bytes += sums.scratch_bytes if remove else 0
         for stray in catalog.remove_strays(pictures) if remove else catalog.strays():
             sums.add(stray)
     return sums

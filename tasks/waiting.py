@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from catalog.errors import StoreUnavailable
-from tasks.errors import Cancelled, Verdict, decide
+from tasks.errors import Cancelled, OutOfPatience, Verdict, decide
 from tasks.tools import Tools
 
 FIRST_PAUSE_SECONDS = 0.5
@@ -27,26 +27,18 @@ T = TypeVar("T")
 log = logging.getLogger("dailies.line")
 
 
-class OutOfPatience(Exception):
-    """It was away for longer than anybody wants to wait; `verdict` says what."""
-
-    def __init__(self, verdict: Verdict, seconds: float) -> None:
-        super().__init__(f"waited {seconds:.0f} s: {verdict.message}")
-        self.verdict = verdict
-
-
 class Interrupted(Cancelled):
     """The waiting was called off: the run was cancelled, the worker is leaving, or another step gave up."""
 
 
 @dataclass
 class _Episode:
-    """What is waited for, since when (monotonic seconds), and by how many so far."""
+    """What is waited for, since when and until when so far (monotonic seconds), and how that ended."""
 
     verdict: Verdict
     began: float
-    waited: int = 0
-    gave_up: bool = False
+    until: float
+    end: str = "went on"
 
 
 class Waiting:
@@ -63,60 +55,74 @@ class Waiting:
 
         Raises OutOfPatience, Interrupted, and whatever else `call` raises. Only for calls that may be repeated.
         """
-        began: float | None = None
+        waits, waited = False, 0.0
         pause = FIRST_PAUSE_SECONDS
-        given_up = False
+        end = "went on"
         try:
             while True:
+                began = time.monotonic()
                 try:
                     return call()
                 except Exception as error:
                     verdict = decide(error)
                     if verdict.action != "wait":
                         raise
-                    if began is None:
-                        began = time.monotonic()
-                        self._enter(verdict, began)
-                    left = self._tools.patience_seconds - (time.monotonic() - began)
+                    if not waits:
+                        waits = True
+                        self._enter(verdict)
+                    # A try that found nothing there is waiting too; one that worked for long before is not.
+                    waited += min(time.monotonic() - began, pause)
+                    left = self._tools.patience_seconds - waited
                     if left <= 0:
-                        given_up = True
-                        raise OutOfPatience(verdict, time.monotonic() - began) from error
-                self._sleep(min(pause * random.uniform(0.5, 1.0), left))
+                        end = "gave up"
+                        raise OutOfPatience(verdict, waited) from error
+                waited += self._sleep(min(pause * random.uniform(0.5, 1.0), left))
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        except Interrupted:
+            end = "was called off"
+            raise
         finally:
-            if began is not None:
-                self._leave(given_up)
+            if waits:
+                self._leave(end)
 
-    def _sleep(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            if self._tools.cancelled() or self._tools.leaving() or self._stopped():
-                raise Interrupted
-            time.sleep(min(LOOK_SECONDS, left))
+    def _sleep(self, seconds: float) -> float:
+        """Wait, and say so; the seconds it took. Raises Interrupted."""
+        began = time.monotonic()
+        until = began + seconds
+        try:
+            while (left := until - time.monotonic()) > 0:
+                if self._tools.cancelled() or self._tools.leaving() or self._stopped():
+                    raise Interrupted
+                time.sleep(min(LOOK_SECONDS, left))
+        finally:
+            with self._lock:
+                if self._episode is not None:
+                    self._episode.until = time.monotonic()
+        return time.monotonic() - began
 
-    def _enter(self, verdict: Verdict, began: float) -> None:
+    def _enter(self, verdict: Verdict) -> None:
         log.warning("run %s waits: %s", self._run_id, verdict.message)
+        now = time.monotonic()
         with self._lock:
             self._now += 1
-            self._episode = self._episode or _Episode(verdict, began)
-            self._episode.waited += 1
+            self._episode = self._episode or _Episode(verdict, now, now)
 
-    def _leave(self, given_up: bool) -> None:
+    def _leave(self, end: str) -> None:
         with self._lock:
             self._now -= 1
             episode = self._episode
             if episode is None:
                 return
-            episode.gave_up |= given_up
+            if episode.end != "gave up" and end != "went on":
+                episode.end = end
             if self._now:
                 return
             self._episode = None
         self._tell(episode)
 
     def _tell(self, episode: _Episode) -> None:
-        verdict, seconds = episode.verdict, time.monotonic() - episode.began
-        end = "gave up" if episode.gave_up else "went on"
-        message = f"waited {seconds:.0f} s and {end}: {verdict.message}"
+        verdict, seconds = episode.verdict, episode.until - episode.began
+        message = f"waited {seconds:.0f} s and {episode.end}: {verdict.message}"
         log.warning("run %s %s", self._run_id, message)
         try:
             self._tools.catalog.note_incident(

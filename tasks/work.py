@@ -37,7 +37,8 @@ class Work:
     tools: Tools
     claim: Claim
     row: ShotRow
-    plan: ShotPlan
+    plan: ShotPlan = field(init=False)
+    """Read by `prepare`."""
     wanted: dict[str, list[DeliveryPlan]] = field(default_factory=dict)
     stills: dict[str, Made] = field(default_factory=dict)
     stored: dict[str, Made] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Work:
 
     def prepare(self) -> None:
         """Its stills, of what is wanted."""
+        self.plan = ShotPlan.model_validate(self.row.plan)
         try:
             self._make_stills()
         except PictureChanged:
@@ -79,7 +81,10 @@ class Work:
         """The same rendition by the camera engine, its still made; the shot's plan says so from now on."""
         kind = run(self.tools.catalog, self.row.run_id).kind
         ask = Ask.model_validate(self.row.ask)
-        camera = camera_fallback(rendition, ask, kind, self._look(ask), self.tools.means, str(drift))
+        picture, store = self.plan.picture, self.tools.catalog.store
+        mask = store.path(picture.mask_sha256) if picture.mask else None
+        facts = self._look(ask, store.path(picture.sha256), mask)  # the bytes it was planned for, on any machine
+        camera = camera_fallback(rendition, ask, kind, facts, self.tools.means, str(drift))
         if not isinstance(camera, RenditionPlan):
             raise InputError(camera[0])
         log.warning("shot %s: %s; the camera engine makes %s", self.row.key, drift, rendition.name)
@@ -130,7 +135,7 @@ class Work:
             self.plan.line,
             ask,
             run(self.tools.catalog, self.row.run_id).kind,
-            self._look(ask),
+            self._look(ask, Path(self.plan.picture.path), ask.source.mask),
             self.tools.means,
             lambda spec: names[spec.name],
             refresh=self.plan.refresh,
@@ -140,10 +145,10 @@ class Work:
         log.warning("shot %s: its picture changed after it was planned; planned anew", self.row.key)
         self._replan(planned)
 
-    def _look(self, ask: Ask) -> PictureFacts:
+    def _look(self, ask: Ask, picture: Path, mask: Path | None) -> PictureFacts:
         return look(
-            Path(self.plan.picture.path),
-            mask=ask.source.mask,
+            picture,
+            mask=mask,
             page=ask.source.page,
             product=ask.product,
             max_pixels=self.tools.max_pixels,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import Select, case, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from catalog.ledger import Ledger
@@ -91,6 +91,10 @@ def _damaged(run_id: str | None) -> Select[*tuple[Any, ...]]:
     return served.join(Shot, Shot.id == ShotDelivery.shot_id).where(Shot.run_id == run_id)
 
 
+PAGE = 500
+"""Files in out folders that are asked for at once."""
+
+
 @dataclass(frozen=True)
 class Placed:
     """A current delivery's file where people look for it; `run_id` put it there."""
@@ -104,20 +108,28 @@ class Placed:
 def placed_files(catalog: Ledger, run_id: str | None = None) -> Iterator[Placed]:
     """Where current deliveries that are in the store were put, the latest of each place, in the order of paths."""
     place: Any = ShotDelivery.placed_path
+    key = (place, Shot.run_id, ShotDelivery.shot_id)
     query = (
-        select(place, Delivery.artifact_sha256, Artifact.bytes, Shot.run_id)
+        select(*key, Delivery.artifact_sha256, Artifact.bytes)
         .join(Delivery, Delivery.id == ShotDelivery.delivery_id)
         .join(Artifact, Artifact.sha256 == Delivery.artifact_sha256)
         .join(Shot, Shot.id == ShotDelivery.shot_id)
         .where(place.is_not(None), Delivery.state == "current", Artifact.state == "present")
-        .order_by(place, Shot.run_id, ShotDelivery.shot_id)
+        .order_by(*key)
+        .limit(PAGE)
     )
+    if run_id is not None:
+        query = query.where(Shot.run_id == run_id)
     last: Placed | None = None
-    with catalog.database.read() as connection:
-        rows = connection.execute(query if run_id is None else query.where(Shot.run_id == run_id))
-        for path, sha256, size, run in rows.yield_per(500):
+    after: tuple[str, str, str] | None = None
+    while True:  # no transaction stays open while whoever asks reads the files
+        with catalog.database.read() as connection:
+            rows = connection.execute(query if after is None else query.where(tuple_(*key) > tuple_(*after))).all()
+        for path, run, shot, sha256, size in rows:
             if last is not None and last.path != path:
                 yield last
-            last = Placed(path, sha256, size, run)
+            last, after = Placed(path, sha256, size, run), (path, run, shot)
+        if len(rows) < PAGE:
+            break
     if last is not None:
         yield last

@@ -31,6 +31,8 @@ class FolderStore(Store):
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._lasting: set[str] = set()
+        """Outer folders whose names this process has made durable."""
         super().__init__(self.root / "incoming", str(self.root))
 
     def settle(self, temp: Path, sha256: str) -> str:
@@ -38,9 +40,7 @@ class FolderStore(Store):
         final = self._found(sha256) or self.root / location_of(sha256, temp.suffix)
         with storage(f"settle '{final.name}'"):
             if not final.parent.is_dir():
-                final.parent.mkdir(parents=True, exist_ok=True)
-                flush_folder(final.parent.parent)
-                flush_folder(self.root)
+                self._make(final.parent)
             temp.chmod(0o444)
             temp.replace(final)
             flush_folder(final.parent)
@@ -116,6 +116,15 @@ class FolderStore(Store):
         """What its file system has left for us."""
         with storage(f"ask '{self.root}' for its free space"):
             return shutil.disk_usage(self.root).free
+
+    def _make(self, inner: Path) -> None:
+        """Make `ab/cd`, to last: each name is flushed by the folder that lists it."""
+        inner.mkdir(parents=True, exist_ok=True)
+        outer = inner.parent
+        flush_folder(outer)
+        if outer.name not in self._lasting:
+            flush_folder(self.root)
+            self._lasting.add(outer.name)
 
     def _found(self, sha256: str, location: str = "") -> Path | None:
         folder = (self.root / location_of(sha256, ".bin")).parent

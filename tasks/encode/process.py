@@ -34,7 +34,7 @@ _KNOWN = (
 
 
 class EncodeError(EngineError):
-    """ffmpeg could not make the file. Keeps `argv`, `returncode` (None if it never ended) and `stderr_tail`.
+    """ffmpeg could not make the file. Keeps `argv`, `returncode` (None if it did not end by itself) and `stderr_tail`.
 
     Codes: `ENCODE_FAILED`, `DISK_FULL` (worth a retry once there is room), `ENCODER_MISSING`, `NOT_WRITABLE`,
     `STALLED`, `FRAME_COUNT`, `WRONG_SIZE`, `TOO_LARGE`, `BAD_RECIPE`.
@@ -157,10 +157,11 @@ class FfmpegPipe:
 
     def _failure(self) -> EncodeError:
         """What ffmpeg said before it went away; it has closed its input, so it is ending or has ended."""
+        killed: int | None = None
         try:
-            status = self._process.wait(10)
+            status = killed = self._process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._process.kill()  # by us, so nobody else is blamed for it
             status = self._process.wait()
         self._drain.join()
         tail = self._tail.decode(errors="replace")
@@ -171,7 +172,7 @@ class FfmpegPipe:
         return EncodeError(
             f"encode: ffmpeg {how}: {said}",
             argv=self._argv,
-            returncode=status,
+            returncode=killed,
             stderr_tail=tail,
             remedy=remedy or "the whole of ffmpeg's last words are kept with the execution",
             code=code,

@@ -15,7 +15,6 @@ from flows.request import Request
 from flows.settings import Settings
 from flows.worker_name import worker_name
 from flows.workshop import workshop
-from tasks.planner.plan import ShotPlan
 from tasks.submission import submit
 from tasks.work import Work
 
@@ -35,10 +34,7 @@ def run_per_task(manifest: Path) -> None:
         shots = [shot.id for shot in shots_of(catalog, run_id, ["waiting"])]
         claims = catalog.claim(catalog.new_batch(run_id, shots), shots, worker_name(), 3600)
         rows = {row.id: row for row in shots_of(catalog, run_id, ["claimed"])}
-        works = [
-            Work(tools, claim, rows[claim.shot_id], ShotPlan.model_validate(rows[claim.shot_id].plan))
-            for claim in claims
-        ]
+        works = [Work(tools, claim, rows[claim.shot_id]) for claim in claims]
 
         def finish(number: int) -> None:
             works[number].deliver()

@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import select, update
 
 from catalog.claims import Claim
 from catalog.collection import Judged
+from catalog.errors import StoreUnavailable
 from catalog.executions import Used
 from catalog.failpoints import reach
 from catalog.publication import StagedFile
@@ -219,6 +221,20 @@ def test_files_nobody_vouches_for_go_after_a_day(chain: Chain) -> None:
     assert chain.catalog.scratch() == 4 and scratch.exists()
     assert chain.catalog.scratch(remove=True) == 4 and not scratch.exists()
     assert chain.there(files) == set(files)
+
+
+def test_what_is_journalled_is_no_scratch_however_old(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its publisher waits for a store that is full, or is dead: `recover` still finishes it."""
+    execution, staged = chain.place.begin("recipe"), chain.place.stage(b"clip")
+    with monkeypatch.context() as away:
+        away.setattr(chain.catalog.store, "settle", Mock(side_effect=StoreUnavailable("full", code="DISK_FULL")))
+        with pytest.raises(StoreUnavailable):
+            chain.catalog.publish(execution, [staged], ran={}, seconds=1)
+    long_ago = time.time() - 100_000
+    os.utime(staged.path, (long_ago, long_ago))
+    assert chain.catalog.scratch(remove=True) == 0 and staged.path.exists()
+    chain.catalog.recover()
+    assert chain.catalog.execution(execution).state == "done"
 
 
 _COLLECT = """

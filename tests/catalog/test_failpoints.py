@@ -7,10 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import text
 
+from catalog.errors import StoreUnavailable
 from catalog.failpoints import PUBLICATION
 from catalog.store import hash_file
 from tests.catalog.conftest import Workplace
@@ -120,6 +123,33 @@ def test_recovery_beside_a_living_publisher_does_its_work_for_it(
     monkeypatch.setattr(place.catalog.store, "settle", meanwhile)
     made = place.catalog.publish(execution, [staged], ran={}, seconds=1)
     assert recovered == ["now", execution] and made.id == execution and made.whole and made.state == "done"
+
+
+@pytest.mark.parametrize("where", ["flush", "hashed"])
+def test_a_repeated_publication_that_recovery_overtakes_is_done(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The store was full after the journal; when it is back, the next try and somebody's `recover` begin together."""
+    execution, staged = place.begin("recipe"), place.stage(b"clip")
+    with monkeypatch.context() as away:
+        away.setattr(place.catalog.store, "settle", Mock(side_effect=StoreUnavailable("full", code="DISK_FULL")))
+        with pytest.raises(StoreUnavailable):
+            place.catalog.publish(execution, [staged], ran={}, seconds=1)
+    flush, recovered = place.catalog.store.flush, list[str]()
+
+    def overtaken(temp: Path) -> None:
+        if where == "flush":
+            recovered.extend(place.catalog.recover())
+        flush(temp)
+
+    def reach(point: str) -> None:
+        if where == "hashed" and point == "publish.hashed":
+            recovered.extend(place.catalog.recover())
+
+    monkeypatch.setattr(place.catalog.store, "flush", overtaken)
+    monkeypatch.setattr("catalog.publication.reach", reach)
+    made = place.catalog.publish(execution, [staged], ran={}, seconds=1)
+    assert recovered == [execution] and made.id == execution and made.whole and made.state == "done"
 
 
 @pytest.mark.parametrize("point", ["ingest.copied", "ingest.settled"])

@@ -181,3 +181,17 @@ def test_a_stale_failure_changes_nothing_and_a_repeated_one_says_the_same(place:
         streak = connection.scalar(select(Worker.streak).where(Worker.id == worker))
         assert streak is not None and streak["charged"] == [1]
         assert connection.execute(text("SELECT count(*) FROM incidents")).scalar() == 0
+
+
+def test_a_streak_gives_nothing_back_to_a_run_that_is_over(place: Workplace) -> None:
+    only = register(place, "h/cpu")
+    over, shots = place.submit(3, "earlier")
+    for claim in take(place, only, shots):
+        fail(place, claim, only)
+    assert place.catalog.finish_run(over) == "failed"
+    going, more = place.submit(2, "later")
+    for claim in take(place, only, more):
+        fail(place, claim, only)
+    assert dict(queries.run(place.catalog, over).shots) == {"failed": 3}, "it has ended, and nobody would work them"
+    assert dict(queries.run(place.catalog, going).shots) == {"waiting": 2}
+    assert queries.run(place.catalog, going).state == "paused"

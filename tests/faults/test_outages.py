@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from catalog import Catalog
-from catalog.queries import incidents_of, latest_run, run_status
+from catalog.queries import incidents_of, latest_run, run_status, shots_of
 from flows.settings import Settings
 from tests.catalog.store_server import shared as shared_store
 from tests.faults.file_layer import failing
@@ -41,6 +41,7 @@ def delivered(home: Workroom, url: str, shots: int) -> dict[str, float]:
     with Catalog.open(url or settings.catalog_url, settings.store) as catalog:
         run_id = latest_run(catalog)
         assert run_id is not None and run_status(catalog, run_id).run.state == "done"
+        assert {shot.attempts for shot in shots_of(catalog, run_id)} == {1}
         lasted: dict[str, float] = {}
         for one in incidents_of(catalog, run_id):
             lasted[one.code] = lasted.get(one.code, 0.0) + (one.seconds or 0.0)

@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from flows.cli import command
+from flows.doctor import masked
 from tests.workroom import Workroom, flip_a_byte, index_of
 
 FULL = {"deliver": ["web_1080p"], "upscale": {"still": False}}
@@ -262,6 +263,8 @@ def test_passwords_are_never_shown(home: Workroom, capsys: Said, monkeypatch: py
     for output in ((), ("--json",)):
         _, printed, complained = tell(capsys, "doctor", *output)
         assert "s3cret" not in printed + complained
+    for url in ("postgresql://maker:s3cret@db/dailies", "postgresql://db/dailies?user=maker&password=s3cret"):
+        assert "s3cret" not in masked(url)
 
 
 @pytest.mark.parametrize(

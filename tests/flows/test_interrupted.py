@@ -56,7 +56,9 @@ def test_a_run_killed_anywhere_is_finished_by_a_resume(home: Workroom, dailies: 
 @pytest.mark.promise("running again does only what is missing")
 def test_a_run_started_again_after_a_kill_makes_only_the_rest(home: Workroom, dailies: Start) -> None:
     manifest = manifest_of(home, 2)
-    dailies("run", str(manifest), DAILIES_FAILPOINT="delivery.done:1").communicate(timeout=ENOUGH)
+    killed = dailies("run", str(manifest), DAILIES_FAILPOINT="delivery.done:1")
+    said, _ = killed.communicate(timeout=ENOUGH)
+    assert killed.returncode == -signal.SIGKILL, said
     before = {row.id for row in home.executions() if row.state == "done"}
     assert command(["run", str(manifest)]) == 0
     whole(home, 2)
@@ -102,7 +104,9 @@ def test_ctrl_c_gives_the_shots_back_and_a_resume_completes_them(home: Workroom,
 def test_a_killed_run_takes_its_prefect_server_along(home: Workroom, dailies: Start) -> None:
     manifest = manifest_of(home, 1)
     own = {"PREFECT_API_URL": "", "PREFECT_HOME": str(home.settings.prefect_home)}
-    dailies("run", str(manifest), DAILIES_FAILPOINT="publish.done:1", **own).communicate(timeout=ENOUGH)
+    killed = dailies("run", str(manifest), DAILIES_FAILPOINT="publish.done:1", **own)
+    said, _ = killed.communicate(timeout=ENOUGH)
+    assert killed.returncode == -signal.SIGKILL, said
     deadline = time.monotonic() + ENOUGH
     while left := _processes_of(home):
         assert time.monotonic() < deadline, f"processes {left} outlived the run"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import update
 
+from catalog.errors import StoreUnavailable
 from catalog.queries import OpenBatch, batch_shots, incidents_of, open_batches, run, shots_of
 from catalog.tables import Shot
 from flows.hand_out import Pools
 from flows.keeper import take_over, tend
-from flows.prefect_hints import PrefectAway
+from flows.prefect_hints import PrefectAway, cancelled_by_a_person
 from flows.worker_name import worker_name
 from tasks.batches import Cut
 from tasks.planner.facts import facts_of
@@ -154,6 +157,38 @@ def test_a_cancelled_run_calls_its_batches_back_fills_the_folder_and_ends(room: 
         assert out.called_back == [out.handed[0][0]]
         assert run(tools.catalog, run_id).state == "cancelled"
     assert {row["state"] for row in index_of(room.folder / "out")} == {"cancelled"}
+
+
+def test_a_shot_given_back_while_its_run_is_cancelled_is_cancelled_too(room: Workroom) -> None:
+    """Its worker had not heard of it when the shot failed, and gave it up for somebody else to try."""
+    with submitted(room) as (tools, run_id, out):
+        tools.catalog.cancel_run(run_id, "test")
+        with tools.catalog.database.write() as connection:
+            connection.execute(update(Shot).where(Shot.run_id == run_id).values(state="waiting", ended_at=None))
+        assert tend(tools, run_id, out)
+        assert run(tools.catalog, run_id).state == "cancelled"
+
+
+def test_an_out_folder_that_cannot_be_written_is_waited_for_like_a_store(room: Workroom) -> None:
+    with submitted(room) as (tools, run_id, out):
+        shots = [row.id for row in shots_of(tools.catalog, run_id)]
+        for claim in tools.catalog.claim(None, shots, "tests:1", 600):
+            tools.catalog.finish_shot(claim, "done")
+        (room.folder / "out").write_text("a file is in its place", encoding="utf-8")
+        with pytest.raises(StoreUnavailable, match="cannot be written") as refused:
+            tend(tools, run_id, out)
+        assert refused.value.code == "OUT_FOLDER_AWAY" and f"dailies resume {run_id}" in str(refused.value)
+        (room.folder / "out").unlink()
+        assert tend(tools, run_id, out)
+
+
+@pytest.mark.timeout(45)  # it was a minute, and with Prefect's own patience seven
+def test_a_prefect_that_listens_and_says_nothing_holds_nobody_up() -> None:
+    """Who asks renews leases in the same thread."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"http://127.0.0.1:{mute.getsockname()[1]}/api"
+        with temporary_settings({PREFECT_API_URL: address}):
+            assert not cancelled_by_a_person("00000000-0000-0000-0000-000000000000")
 
 
 def test_a_paused_run_hands_nothing_out_and_lets_its_parent_end(room: Workroom) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from models.errors import Killed
 from tasks.line import KILLS, Line
 from tasks.tools import Tools
 from tasks.waiting import Waiting
+from tasks.work import Work
 from tests.workroom import Workroom
 
 
@@ -271,3 +273,32 @@ def test_five_in_a_row_pause_a_run_that_has_only_this_worker(room: Workroom, mon
         status = run_status(tools.catalog, run_id)
         assert (status.run.state, status.run.paused_code) == ("paused", "UNEXPECTED")
         assert "the library is broken" in (status.run.paused_why or "")
+
+
+def test_what_is_done_is_written_down_while_the_next_shot_takes_its_time(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps side by side, as in a run: two shots are done in a moment, the third one is drawn for minutes."""
+    go_on = threading.Event()
+    with batch(room, 3) as (tools, run_id, line, claims):
+        slow, generate = claims[2].shot_id, Work.generate
+
+        def generated(work: Work) -> None:
+            if work.claim.shot_id == slow:
+                assert go_on.wait(60)
+            generate(work)
+
+        monkeypatch.setattr(Work, "generate", generated)
+        steps = [threading.Thread(target=step) for step in (line.prepare, line.generate, line.deliver)]
+        try:
+            for step in steps:
+                step.start()
+            until = time.monotonic() + 60
+            while [state for state, _ in states(tools, run_id)] != ["done", "done", "claimed"]:
+                assert time.monotonic() < until, states(tools, run_id)
+                time.sleep(0.05)
+        finally:
+            go_on.set()
+            for step in steps:
+                step.join()
+        assert {state for state, _ in states(tools, run_id)} == {"done"}
