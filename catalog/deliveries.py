@@ -149,10 +149,6 @@ class DeliveryLedger(Ledger):
                     found.setdefault(one.ask_sha256, []).append(one)
         return found
 
-    def place(self, shot_id: str, delivery_id: str, path: Path) -> None:
-        """Write down where a shot's delivery was put for people."""
-        self.place_all([(shot_id, delivery_id, path)])
-
     def place_all(self, placed: Sequence[tuple[str, str, Path]]) -> None:
         """Write down where deliveries were put for people: (shot, delivery, path), all in one transaction."""
         which = (ShotDelivery.shot_id == bindparam("shot"), ShotDelivery.delivery_id == bindparam("delivery"))

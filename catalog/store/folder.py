@@ -31,7 +31,7 @@ class FolderStore(Store):
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
-        self._lasting: set[str] = set()
+        self._durable: set[str] = set()
         """Outer folders whose names this process has made durable."""
         super().__init__(self.root / "incoming", str(self.root))
 
@@ -122,9 +122,9 @@ class FolderStore(Store):
         inner.mkdir(parents=True, exist_ok=True)
         outer = inner.parent
         flush_folder(outer)
-        if outer.name not in self._lasting:
+        if outer.name not in self._durable:
             flush_folder(self.root)
-            self._lasting.add(outer.name)
+            self._durable.add(outer.name)
 
     def _found(self, sha256: str, location: str = "") -> Path | None:
         folder = (self.root / location_of(sha256, ".bin")).parent

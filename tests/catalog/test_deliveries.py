@@ -10,6 +10,7 @@ from catalog import queries
 from catalog.claims import Claim
 from catalog.deliveries import Delivered, Reuse
 from catalog.errors import CatalogError, NotFound, StaleClaim
+from catalog.queries import damage
 from tests.catalog.conftest import Workplace
 
 
@@ -117,7 +118,7 @@ def test_a_run_that_needs_no_work_is_served_in_bulk(place: Workplace) -> None:
 def test_selections_for_export(place: Workplace) -> None:
     for claim in claim_run(place, count=3):
         made = deliver(place, claim, claim.shot_id.encode(), claim.shot_id)
-        place.catalog.place(claim.shot_id, made.id, Path("/out") / f"{claim.shot_id}.mp4")
+        place.catalog.place_all([(claim.shot_id, made.id, Path("/out") / f"{claim.shot_id}.mp4")])
     catalog = place.catalog
     assert [row.item for row in queries.deliveries_of(catalog)] == ["item0", "item1", "item2"]
     (row,) = queries.deliveries_of(catalog, item="item1", preset="web_1080p", tag="summer", manifest="nightly")
@@ -125,3 +126,21 @@ def test_selections_for_export(place: Workplace) -> None:
     assert row.placed_path == f"/out/{row.shot_id}.mp4"
     for nothing in ({"tag": "winter"}, {"item": "item9"}, {"preset": "x"}, {"manifest": "weekly"}, {"run_id": "r"}):
         assert queries.deliveries_of(catalog, **nothing) == []
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 100])
+def test_placed_files_are_told_once_each_however_they_are_paged(
+    place: Workplace, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(damage, "PAGE", page)
+    placed: list[tuple[str, str, Path]] = []
+    for content in (b"monday", b"tuesday"):  # two runs put their files at the same places: the later run's stand there
+        for number, claim in enumerate(claim_run(place, content.decode(), count=3)):
+            made = deliver(place, claim, content + b"%d" % number, f"{content!r} {number}")
+            placed.append((claim.shot_id, made.id, Path(f"/out/{number}.mp4")))
+    place.catalog.place_all(placed)
+    found = [(one.path, one.run_id) for one in damage.placed_files(place.catalog)]
+    (later,) = {shot.split(".")[0] for shot, _, _ in placed[3:]}
+    assert found == [(f"/out/{number}.mp4", later) for number in range(3)]
+    (earlier,) = {shot.split(".")[0] for shot, _, _ in placed[:3]}
+    assert {one.run_id for one in damage.placed_files(place.catalog, earlier)} == {earlier}

@@ -15,56 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.camera import CameraError, Move, Path, Scene, Sweep, Views, extent, path, render, versions
+from models.camera import CameraError, Move, Scene, Sweep, path, render, versions
 from models.camera.move import Kind
 from models.clip import Clip
 from tests.benchmarks.camera_motion import jitter, positions
+from tests.models.camera_scenes import CLIP, assert_shows, drawn, move_of, seen, with_product
 
-CLIP = Clip(320, 180, Fraction(25), 9)
 MOVING = [kind for kind in get_args(Kind) if kind != "hold"]
 PHOTO = FilePath(__file__).parents[3] / "shared/data/products/2-slice-toaster.webp"
-
-
-def move_of(kind: Kind, amount: float = 0.1, **more) -> Move:
-    return Move(kind, amount, direction="up" if kind == "tilt" else "left", seed=4, **more)
-
-
-def waves(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """A picture known everywhere: (..., 3) at plate positions in pixels, finest wave 14 px long."""
-    red = 120 + 50 * np.sin(2 * np.pi * (x * 0.06 + y * 0.02)) + 40 * np.cos(2 * np.pi * (y * 0.05))
-    green = 128 + 60 * np.cos(2 * np.pi * (x * 0.031 - y * 0.047))
-    blue = 110 + 70 * np.sin(2 * np.pi * (x * 0.04 + y * 0.04) + 1.0)
-    return np.stack([red, green, blue], axis=-1)
-
-
-def drawn(flown: Path, density: float = 1.0) -> Scene:
-    """A plate of waves just large enough for the path, home at a fractional place."""
-    left, top, right, bottom = extent(flown)
-    w, h = flown.clip.width * density, flown.clip.height * density
-    home = (left * w + 0.3, top * h + 0.6, w, h)
-    size = (math.ceil((1 + left + right) * w + 1), math.ceil((1 + top + bottom) * h + 1))
-    x, y = np.meshgrid(np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5)
-    return Scene(np.rint(waves(x, y)).astype(np.uint8), home)
-
-
-def seen(views: Views, frame: int, clip: Clip, home: tuple, step: int = 1, at: tuple = (0.5, 0.5)) -> np.ndarray:
-    """What frame `frame` should show: the definition of a view, applied to the waves themselves."""
-    view = views[frame]
-    u, v = np.meshgrid(
-        ((np.arange(clip.width // step) * step + at[0]) / clip.width - 0.5) * view.w * home[2],
-        ((np.arange(clip.height // step) * step + at[1]) / clip.height - 0.5) * view.w * home[3],
-    )
-    cos, sin = math.cos(view.roll), math.sin(view.roll)
-    return waves(home[0] + view.cx * home[2] + u * cos - v * sin, home[1] + view.cy * home[3] + u * sin + v * cos)
-
-
-def assert_shows(got: np.ndarray, want: np.ndarray, *, max_rms: float, max_error: float, what: str) -> None:
-    edge = 3  # the plate ends within a filter's width of the frame's edge
-    wrong = (got.astype(float) - want)[edge:-edge, edge:-edge]
-    rms, largest = float(np.sqrt(np.mean(wrong**2))), float(np.abs(wrong).max())
-    assert rms <= max_rms and largest <= max_error, (
-        f"{what}: rms {rms:.3f} (<= {max_rms}), max {largest:.2f} (<= {max_error})"
-    )
 
 
 @pytest.mark.parametrize("density", [0.8, 1.0, 1.7])
@@ -215,131 +173,6 @@ def test_a_stream_may_be_left_in_the_middle() -> None:
     stream.close()
     assert told == [1, 2]
     assert cv2.getNumThreads() == threads
-
-
-def with_product(scene: Scene) -> Scene:
-    """A hard-edged product in the middle of home, with rubbish colour where it is transparent."""
-    height, width = scene.plate.shape[:2]
-    x, y, w, h = scene.home
-    layer = np.zeros((height, width, 4), np.uint8)
-    layer[...] = (255, 0, 255, 0)
-    layer[round(y + 0.3 * h) : round(y + 0.7 * h), round(x + 0.4 * w) : round(x + 0.6 * w)] = (90, 110, 130, 255)
-    return replace(scene, layer=layer)
-
-
-def test_a_product_like_its_backdrop_has_no_halo() -> None:
-    flown = path(move_of("arc", parallax=0.7), CLIP)
-    scene = with_product(drawn(flown))
-    plate = np.full_like(scene.plate, (90, 110, 130))
-    for number, frame in enumerate(render(replace(scene, plate=plate), flown)):
-        off = np.abs(frame.astype(int) - (90, 110, 130)).max()
-        assert off <= 2, f"frame {number}: the edge shows by {off} levels"
-
-
-@pytest.mark.parametrize("kind", ["push", "pan", "orbit"])
-def test_the_layer_follows_its_own_views(kind: Kind) -> None:
-    flown = path(move_of(kind, parallax=0.8), CLIP)
-    assert flown.layer is not None
-    scene = drawn(flown)
-    opaque = np.full(scene.plate.shape[:2], 255, np.uint8)
-    hidden = replace(scene, plate=np.zeros_like(scene.plate), layer=np.dstack([scene.plate, opaque]))
-    for number, frame in enumerate(render(hidden, flown)):
-        assert_shows(
-            frame, seen(flown.layer, number, CLIP, scene.home), max_rms=0.8, max_error=4, what=f"frame {number}"
-        )
-    bare = replace(hidden, plate=scene.plate, layer=np.zeros_like(hidden.layer))
-    for number, frame in enumerate(render(bare, flown)):
-        assert_shows(
-            frame, seen(flown.plate, number, CLIP, scene.home), max_rms=0.8, max_error=4, what=f"frame {number}"
-        )
-
-
-def test_a_layer_without_parallax_is_one_picture_again() -> None:
-    flown = path(move_of("push"), CLIP)
-    scene = drawn(flown)
-    split = with_product(scene)
-    whole = scene.plate.copy()
-    assert split.layer is not None
-    whole[split.layer[..., 3] > 0] = (90, 110, 130)
-    for got, want in zip(
-        render(split, flown, planes=True), render(Scene(whole, scene.home), flown, planes=True), strict=True
-    ):
-        assert np.array_equal(got.y, want.y)
-
-
-@pytest.mark.parametrize("loop", [False, True])
-def test_a_sweep_lights_the_product_alone_and_begins_and_ends_dark(loop: bool) -> None:
-    clip = replace(CLIP, frames=21)
-    flown = path(move_of("push", parallax=0.5, loop=loop), clip)
-    scene = with_product(drawn(flown))
-    bare = replace(scene, plate=np.zeros_like(scene.plate), layer=replace_color(np.array(scene.layer), 255))
-    most = 0
-    for number, (lit, dark, alpha) in enumerate(
-        zip(render(scene, flown, sweep=Sweep(0.6)), render(scene, flown), render(bare, flown), strict=True)
-    ):
-        gained = lit.astype(int) - dark
-        assert gained.min() >= 0
-        assert not gained[alpha[..., 0] == 0].any(), f"frame {number}: light beside the product"
-        most = max(most, int(gained.max()))
-        if number in (0, clip.frames - 1) and not loop:
-            assert not gained.any(), f"frame {number}: the sweep does not start and end clear of the product"
-        if number == 0:
-            assert not gained.any()
-    assert most > 25, f"the sweep lightens by {most} levels at most"
-
-
-def replace_color(layer: np.ndarray, value: int) -> np.ndarray:
-    changed = layer.copy()
-    changed[..., :3] = value
-    return changed
-
-
-def test_a_sweep_is_a_screen_in_linear_light() -> None:
-    clip = replace(CLIP, frames=3)
-    flown = path(Move("hold", 0), clip)
-    scene = with_product(drawn(flown))
-    middle = list(render(scene, flown, sweep=Sweep(0.5, angle=0, width=0.4)))[1]
-    row = middle[90].astype(float)
-    # Half the light, given back in the surface's own colour but for the 15% of it that its gloss reflects.
-    given = [(value, 0.5 * (0.15 + 0.85 * linear(value))) for value in (90, 110, 130)]
-    want = [encoded(1 - (1 - linear(value)) * (1 - light)) for value, light in given]
-    plain = list(render(scene, flown))[1][90]
-    brightest = row[np.abs(plain.astype(int) - (90, 110, 130)).max(axis=1) <= 1].max(axis=0)
-    assert np.abs(brightest - want).max() <= 1.5, f"middle of the band is {brightest}, wanted {np.round(want, 1)}"
-    matted = Scene(scene.flat().plate, scene.home, matte=scene.product)
-    again = list(render(matted, flown, sweep=Sweep(0.5, angle=0, width=0.4)))[1]
-    assert np.abs(again.astype(int) - middle).max() <= 2, "a matte does not do what a layer does"
-
-
-def linear(code: float) -> float:
-    return code / 255 / 12.92 if code <= 10.31475 else ((code / 255 + 0.055) / 1.055) ** 2.4
-
-
-def encoded(light: float) -> float:
-    return 255 * (light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055)
-
-
-def test_a_matte_smaller_than_the_layer_limits_the_light_and_not_the_layer() -> None:
-    flown = path(move_of("pan", parallax=0.5), CLIP)
-    scene = with_product(drawn(flown))
-    upper = np.array(scene.product)
-    upper[round(scene.home[1] + 0.5 * scene.home[3]) :] = 0
-    half = replace(scene, matte=upper)
-    plain = list(render(scene, flown))
-    assert all(np.array_equal(a, b) for a, b in zip(render(half, flown), plain, strict=True))
-    gained = [lit.astype(int) - dark for lit, dark in zip(render(half, flown, sweep=Sweep(0.6)), plain, strict=True)]
-    assert max(gain[:86].max() for gain in gained) > 20
-    assert not any(gain[96:].any() for gain in gained), "light below the matte"
-
-
-def test_without_a_layer_parallax_is_flown_as_one_picture() -> None:
-    flown = path(move_of("orbit", parallax=0.8), CLIP)
-    scene = drawn(flown)
-    plain = path(move_of("orbit"), CLIP)
-    for number, frame in enumerate(render(scene, flown)):
-        assert_shows(
-            frame, seen(plain.plate, number, CLIP, scene.home), max_rms=0.8, max_error=4, what=f"frame {number}"
-        )
 
 
 def test_what_does_not_fit_is_refused_before_the_first_frame() -> None:

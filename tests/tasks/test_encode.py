@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
-import signal
-import threading
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -18,85 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.clip import Clip, Frame, Planes
+from models.clip import Clip, Frame
 from models.errors import EngineMissing
 from tasks.encode import EncodeError, Output, encode, ffmpeg_path, versions
 from tasks.encode.graph import encode_argv
 from tasks.encode.limits import bit_limits
-from tasks.errors import Cancelled
-from tasks.recipe import EncodeRecipe
-
-FFMPEG = ffmpeg_path()
-OWN: dict[str, dict[str, Any]] = {
-    "h264": {"profile": "high", "speed": "veryfast", "crf": 18},
-    "hevc": {"profile": "main", "speed": "fast", "crf": 18},
-    "av1": {"profile": "main", "speed": "8", "crf": 24, "pix_fmt": "yuv420p10le"},
-    "prores": {"profile": "hq", "speed": "", "crf": -1, "pix_fmt": "yuv422p10le", "container": "mov"},
-}
-CODECS = tuple(OWN)
-SECOND = Clip(320, 180, Fraction(30), 30)
-
-
-def recipe(codec: str = "h264", clip: Clip = SECOND, **changes: Any) -> EncodeRecipe:
-    values = {
-        "preset": "test",
-        "container": "mp4",
-        "codec": codec,
-        "pix_fmt": "yuv420p",
-        "width": clip.width,
-        "height": clip.height,
-        "rate": str(clip.rate),
-        "frames": clip.frames,
-        "bitrate": 0,
-        "maxrate": 0,
-        "bufsize": 0,
-        "gop": 15,
-        "bframes": 2,
-        "closed_gop": True,
-        "audio": "none",
-        "audio_bitrate": 0,
-        "max_bytes": 0,
-        "threads": 2,
-        "poster_at": 0,
-    }
-    return EncodeRecipe(**{**values, **OWN.get(codec, OWN["h264"]), **changes})
-
-
-BARS = [
-    (191, 191, 191),
-    (191, 191, 0),
-    (0, 191, 191),
-    (0, 191, 0),
-    (191, 0, 191),
-    (191, 0, 0),
-    (0, 0, 191),
-    (255, 255, 255),
-]
-SKIN_AND_ENDS = [
-    (200, 120, 60),
-    (40, 80, 160),
-    (255, 0, 0),
-    (0, 255, 0),
-    (0, 0, 255),
-    (0, 0, 0),
-    (16, 16, 16),
-    (128, 128, 128),
-]
-
-
-def bars() -> Frame:
-    """SMPTE-like bars, 320x180: eight patches over eight others, 40 px wide."""
-    rows = [np.repeat(np.array(row, np.uint8)[None], height, 0) for row, height in ((BARS, 120), (SKIN_AND_ENDS, 60))]
-    return np.ascontiguousarray(np.repeat(np.concatenate(rows), 40, axis=1))
-
-
-def planes_of(rgb: Frame) -> Planes:
-    """BT.709 by the book, limited range; chroma taken at even columns and rows (the picture is flat there)."""
-    r, g, b = (rgb[..., i] / 255 for i in range(3))
-    y = 0.2126 * r + 0.7152 * g + 0.0722 * b
-    exact = (16 + 219 * y, 128 + 224 * (b - y) / 1.8556, 128 + 224 * (r - y) / 1.5748)
-    y8, u8, v8 = (np.rint(plane).astype(np.uint8) for plane in exact)
-    return Planes(y8, u8[::2, ::2].copy(), v8[::2, ::2].copy())
+from tests.tasks.encoding import BARS, CODECS, FFMPEG, SECOND, bars, moving, planes_of, recipe
 
 
 def decoded(path: Path) -> Iterator[Frame]:
@@ -115,17 +38,6 @@ def decoded(path: Path) -> Iterator[Frame]:
             r, b = luma + 1.5748 * red, luma + 1.8556 * blue
             g = (luma - 0.2126 * r - 0.0722 * b) / 0.7152
             yield (np.stack([r, g, b], -1).clip(0, 1) * 255).round().astype(np.uint8)
-
-
-def moving(clip: Clip, seed: int = 0) -> Iterator[Frame]:
-    """A textured square travelling over a gradient."""
-    tile = np.random.default_rng(seed).integers(0, 256, (clip.height // 3, clip.height // 3, 3), np.uint8)
-    for index in range(clip.frames):
-        frame = np.empty((clip.height, clip.width, 3), np.uint8)
-        frame[:] = np.linspace(60, 200, clip.width).astype(np.uint8)[None, :, None]
-        x = index * (clip.width - tile.shape[1]) // clip.frames
-        frame[clip.height // 3 : clip.height // 3 + tile.shape[0], x : x + tile.shape[1]] = tile
-        yield frame
 
 
 def loaded(path: Path) -> Image.Image:
@@ -256,137 +168,6 @@ def test_a_constant_rate_is_padded_to(tmp_path: Path) -> None:
     wanted = recipe(bitrate=1_000_000, maxrate=1_000_000, bufsize=500_000, crf=-1)
     (made,) = encode(itertools.repeat(bars(), 30), SECOND, [Output(wanted, tmp_path / "a.mp4")], ffmpeg=FFMPEG)
     assert made.bytes * 8 > 800_000, f"{made.bytes * 8} bits in a second"
-
-
-def test_killed_ffmpeg_leaves_its_words_and_nothing_else(tmp_path: Path) -> None:
-    children: list[int] = []
-
-    def deadly() -> Iterator[Frame]:
-        for index, frame in enumerate(moving(Clip(320, 180, Fraction(30), 300))):
-            if index == 40:
-                children.extend(child_processes())
-                for child in children:
-                    os.kill(child, signal.SIGKILL)
-            yield frame
-
-    clip = Clip(320, 180, Fraction(30), 300)
-    with pytest.raises(EncodeError) as failed:
-        encode(deadly(), clip, [Output(recipe(clip=clip), tmp_path / "a.mp4")], ffmpeg=FFMPEG)
-    assert failed.value.returncode == -signal.SIGKILL and "signal 9" in str(failed.value)
-    assert str(FFMPEG) in failed.value.argv[0]
-    assert len(children) == 1 and not child_processes(), "a zombie is left"
-    assert not list(tmp_path.iterdir())
-    assert not [thread for thread in threading.enumerate() if thread.name == "ffmpeg-stderr"]
-
-
-def child_processes() -> list[int]:
-    """Children of this process named ffmpeg, zombies too."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            name, rest = stat.read_text().rsplit(")", 1)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if "ffmpeg" in name and int(rest.split()[1]) == os.getpid():
-            found.append(int(stat.parent.name))
-    return found
-
-
-def test_ffmpeg_that_refuses_says_why(tmp_path: Path) -> None:
-    broken = recipe(speed="no-such-speed")
-    with pytest.raises(EncodeError) as failed:
-        encode(moving(SECOND), SECOND, [Output(broken, tmp_path / "a.mp4")], ffmpeg=FFMPEG)
-    assert "no-such-speed" in failed.value.stderr_tail and failed.value.returncode not in (0, None)
-    assert failed.value.evidence and not list(tmp_path.iterdir())
-
-
-def test_a_full_disk_is_told_apart(tmp_path: Path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("this system has no /dev/full")
-    (tmp_path / "a.mp4").symlink_to("/dev/full")
-    with pytest.raises(EncodeError) as failed:
-        encode(moving(SECOND), SECOND, [Output(recipe(crf=1), tmp_path / "a.mp4")], ffmpeg=FFMPEG)
-    assert failed.value.code == "DISK_FULL", failed.value.stderr_tail
-    assert not list(tmp_path.iterdir()) and Path("/dev/full").exists()
-
-
-def test_cancel_stops_between_frames_and_leaves_nothing(tmp_path: Path) -> None:
-    stop = threading.Event()
-    clip = Clip(320, 180, Fraction(30), 10_000)
-
-    def endless() -> Iterator[Frame]:
-        for index in itertools.count():
-            if index == 20:
-                stop.set()
-            yield bars()
-
-    with pytest.raises(Cancelled):
-        encode(endless(), clip, [Output(recipe(clip=clip), tmp_path / "a.mp4")], ffmpeg=FFMPEG, cancelled=stop.is_set)
-    assert not list(tmp_path.iterdir()) and not child_processes()
-
-
-def test_cancel_reaches_an_encoder_that_hangs(tmp_path: Path) -> None:
-    hanging = tmp_path / "ffmpeg"
-    hanging.write_text("#!/bin/sh\nexec sleep 1000\n")
-    hanging.chmod(0o755)
-    until = time.monotonic() + 1
-    out = tmp_path / "out"
-    out.mkdir()
-    clip = Clip(1280, 720, Fraction(30), 30)
-    with pytest.raises(Cancelled):
-        encode(
-            moving(clip),
-            clip,
-            [Output(recipe(clip=clip), out / "a.mp4")],
-            ffmpeg=hanging,
-            cancelled=lambda: time.monotonic() > until,
-        )
-    assert not list(out.iterdir())
-
-
-@pytest.mark.parametrize("frames", [0, 29, 31])
-def test_more_or_fewer_frames_than_announced_are_an_error(frames: int, tmp_path: Path) -> None:
-    with pytest.raises(EncodeError) as failed:
-        encode(itertools.repeat(bars(), frames), SECOND, [Output(recipe(), tmp_path / "a.mp4")], ffmpeg=FFMPEG)
-    assert failed.value.code == "FRAME_COUNT" and "30" in str(failed.value)
-    assert not list(tmp_path.iterdir())
-
-
-def test_an_error_in_the_frames_passes_through_and_leaves_nothing(tmp_path: Path) -> None:
-    def poisoned() -> Iterator[Frame]:
-        yield from itertools.repeat(bars(), 5)
-        raise ZeroDivisionError("from the engine")
-
-    with pytest.raises(ZeroDivisionError, match="from the engine"):
-        encode(poisoned(), SECOND, [Output(recipe(), tmp_path / "a.mp4")], ffmpeg=FFMPEG)
-    assert not list(tmp_path.iterdir()) and not child_processes()
-
-
-@pytest.mark.parametrize(
-    "frame", [np.zeros((180, 318, 3), np.uint8), np.zeros((180, 320, 3), np.float32), planes_of(bars())]
-)
-def test_a_frame_of_another_kind_is_refused(frame: Any, tmp_path: Path) -> None:
-    with pytest.raises(EncodeError) as failed:
-        encode([bars(), frame], SECOND, [Output(recipe(), tmp_path / "a.mp4")], ffmpeg=FFMPEG)
-    assert failed.value.code == "WRONG_SIZE"
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"rate": "25"},
-        {"frames": 31},
-        {"width": 180, "height": 180},
-        {"poster_at": 30},
-        {"codec": "ffv1"},
-        {"pix_fmt": "rgb24,drawtext=text=x"},
-        {"width": 319},
-    ],
-)
-def test_recipes_that_do_not_fit_the_clip_are_refused(changes: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(EncodeError) as failed:
-        encode([bars()], SECOND, [Output(recipe(**changes), tmp_path / "a.mp4")], ffmpeg=FFMPEG)
-    assert failed.value.code == "BAD_RECIPE" and not list(tmp_path.iterdir())
 
 
 def test_odd_names_stay_names(tmp_path: Path) -> None:
