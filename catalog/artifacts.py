@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ class ArtifactLedger(Ledger):
     def measure(self, artifact: str, figures: Sequence[Figure], execution_id: str | None = None) -> None:
         """Write down measured figures of a stored file, and which execution measured them."""
         with self.database.write() as connection:
-            write_figures(connection, artifact, figures, execution_id)
+            write_figures(connection, [(artifact, figures, execution_id)])
 
 
 def vouch(connection: Connection, files: Sequence[Mapping[str, Any]]) -> None:
@@ -119,8 +119,12 @@ _STATE = select(Artifact.state).where(Artifact.sha256 == bindparam("sha256"))
 _MEASURED = insert(Measurement)
 
 
-def write_figures(connection: Connection, artifact: str, figures: Sequence[Figure], execution_id: str | None) -> None:
-    """`measure` inside a transaction."""
-    if figures:
-        rows = [{"artifact_sha256": artifact, "execution_id": execution_id} | asdict(figure) for figure in figures]
+def write_figures(connection: Connection, measured: Iterable[tuple[str, Sequence[Figure], str | None]]) -> None:
+    """`measure` inside a transaction, for many (artifact, figures, execution)."""
+    rows = [
+        {"artifact_sha256": artifact, "execution_id": execution_id} | asdict(figure)
+        for artifact, figures, execution_id in measured
+        for figure in figures
+    ]
+    if rows:
         connection.execute(_MEASURED, rows)

@@ -5,7 +5,7 @@ Claims make double execution harmless: whoever wakes up late holds an older toke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from catalog.errors import StaleClaim
 from catalog.failpoints import reach
 from catalog.ledger import Ledger, chunks
 from catalog.runs import NewRendition
+from catalog.statements import Lookup
 from catalog.tables import Batch, Rendition, Run, Shot, Worker
 from catalog.workers import others_alive
 
@@ -34,24 +35,35 @@ class Claim:
 
 
 _MINE = and_(Shot.id == bindparam("shot"), Shot.lease_token == bindparam("token"))
-_DEATHS = select(Shot.deaths).where(_MINE, Shot.state == "claimed").with_for_update()
+_CLAIMED = Lookup(
+    # In one order, so that two transactions never wait for each other's shots.
+    select(Shot.id, Shot.lease_token, Shot.deaths).where(Shot.state == "claimed").order_by(Shot.id).with_for_update(),
+    Shot.id,
+)
 _STATE = select(Shot.state).where(_MINE)
 
 
-def check_claim(connection: Connection, claim: Claim) -> int:
-    """Refuse what is written under a claim that no longer holds, and hold the shot until the transaction ends.
+def check_claims(connection: Connection, claims: Iterable[Claim | None]) -> int:
+    """Refuse what is written under claims that no longer hold, and hold their shots until the transaction ends.
 
-    A lease that ran out but was taken by nobody still holds: the token is the truth. Returns the deaths of the shot.
-    Raises StaleClaim. A transaction that has asked once is not told otherwise before it ends the shot itself.
+    A lease that ran out but was taken by nobody still holds: the token is the truth. Returns the deaths of the shots;
+    None is work that nobody claimed. Raises StaleClaim for the first that does not hold. A transaction that has asked
+    once is not told otherwise before it ends the shot itself.
     """
     held: dict[tuple[str, int], int] = connection.info[HELD]
-    if (known := held.get((claim.shot_id, claim.token))) is not None:
-        return known
-    deaths = connection.scalar(_DEATHS, _names(claim))
-    if deaths is None:
-        raise stale(claim)
-    held[claim.shot_id, claim.token] = deaths
-    return deaths
+    asked = {(claim.shot_id, claim.token): claim for claim in claims if claim is not None}
+    unknown = sorted({shot for shot, token in asked if (shot, token) not in held})
+    for part in chunks(unknown):
+        held |= {(shot, token): deaths for shot, token, deaths in _CLAIMED.execute(connection, part)}
+    for name, claim in asked.items():
+        if name not in held:
+            raise stale(claim)
+    return sum(held[name] for name in asked)
+
+
+def check_claim(connection: Connection, claim: Claim | None) -> int:
+    """The same for one."""
+    return check_claims(connection, [claim])
 
 
 def stale(claim: Claim) -> StaleClaim:
@@ -100,12 +112,14 @@ def _names(claim: Claim) -> dict[str, Any]:
     return {"shot": claim.shot_id, "token": claim.token}
 
 
-def _holds(connection: Connection, claim: Claim) -> bool:
-    try:
-        check_claim(connection, claim)
-    except StaleClaim:
-        return False
-    return True
+def _still_held(connection: Connection, claims: Sequence[Claim]) -> list[Claim]:
+    """Those that hold; their shots are held until the transaction ends."""
+    rows = {(row.id, row.lease_token) for part in chunks(claims) for row in _claimed(connection, part)}
+    return [claim for claim in claims if (claim.shot_id, claim.token) in rows]
+
+
+def _claimed(connection: Connection, claims: Sequence[Claim]) -> Iterable[Any]:
+    return _CLAIMED.execute(connection, sorted({claim.shot_id for claim in claims}))
 
 
 def _row(ending: Ending) -> dict[str, Any]:
@@ -231,8 +245,9 @@ class ClaimLedger(Ledger):
         lost: list[Claim] = []
         ended: list[Ending] = []
         with self.database.write() as connection:
-            for ending in sorted(endings, key=lambda one: one.claim.shot_id):  # all lock in one order
-                if _holds(connection, ending.claim):
+            held = _still_held(connection, [ending.claim for ending in endings])
+            for ending in endings:
+                if ending.claim in held:
                     ended.append(ending)
                 elif connection.scalar(_STATE, _names(ending.claim)) != ending.state:
                     lost.append(ending.claim)

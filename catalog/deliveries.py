@@ -7,16 +7,16 @@ resolved row and the picture's bytes) or somebody asks for a refresh.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field, fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 from sqlalchemy.orm import aliased
 
-from catalog.claims import Claim, check_claim
+from catalog.claims import Claim, check_claims
 from catalog.errors import CatalogError, NotFound
 from catalog.failpoints import reach
 from catalog.ids import new_id
@@ -69,11 +69,27 @@ class Reuse:
     delivery_id: str
 
 
+@dataclass(frozen=True)
+class NewDelivery:
+    """A stored file to be delivered: to whom, what it answers, and who made it.
+
+    `refreshed`: somebody asked for it to be made again, so that it supersedes even the same bytes.
+    """
+
+    claim: Claim | None
+    shot_id: str
+    rendition: str
+    preset: str
+    ask_sha256: str
+    artifact: str
+    poster: str | None
+    execution_id: str
+    refreshed: bool = False
+
+
 _NEW = insert(Delivery)
-_RECIPE = select(Execution.recipe_sha256).where(Execution.id == bindparam("execution"))
-_STATES = select(Artifact.sha256, Artifact.state).where(
-    or_(Artifact.sha256 == bindparam("file"), Artifact.sha256 == bindparam("poster"))
-)
+_RECIPES = Lookup(select(Execution.id, Execution.recipe_sha256), Execution.id)
+_STATES = Lookup(select(Artifact.sha256, Artifact.state), Artifact.sha256)
 _PLACES = Lookup(
     select(Shot.id, Rendition.name, Run.name, Run.kind, Shot.key)
     .join(Run, Run.id == Shot.run_id)
@@ -85,42 +101,46 @@ _PLACES = Lookup(
 class DeliveryLedger(Ledger):
     """Making, reusing and placing deliveries."""
 
-    def deliver(
-        self,
-        claim: Claim | None,
-        *,
-        shot_id: str,
-        rendition: str,
-        preset: str,
-        ask_sha256: str,
-        artifact: str,
-        poster: str | None,
-        execution_id: str,
-        refreshed: bool = False,
-    ) -> Delivered:
-        """Make a stored file the current delivery of its slot; what was current is superseded and stays listed.
+    def deliver(self, claim: Claim | None, **wanted: Any) -> Delivered:
+        """`deliver_all` for one (`NewDelivery` but for its claim); returns it."""
+        (delivery_id,) = self.deliver_all([NewDelivery(claim, **wanted)])
+        with self.database.read() as connection:
+            return self._load(_BY_ID.execute(connection, [delivery_id]))[0]
 
-        A current delivery of the same ask and the same bytes is kept and only linked, unless `refreshed`. Raises
-        StaleClaim, NotFound (unknown shot or rendition), CatalogError (`NOT_PRESENT`: the file is not in the store).
+    def deliver_all(self, wanted: Sequence[NewDelivery]) -> list[str]:
+        """Make stored files the current deliveries of their slots; what was current is superseded and stays listed.
+
+        A current delivery of the same ask and the same bytes is kept and only linked, unless `refreshed`. All at once;
+        returns the deliveries' ids. Raises StaleClaim, NotFound (unknown shot or rendition), CatalogError
+        (`NOT_PRESENT`: a file is not in the store).
         """
         with self.database.write() as connection:
-            if claim is not None:
-                check_claim(connection, claim)
-            self._check_present(connection, artifact, poster or artifact)
-            place = _places(connection, [shot_id]).get((shot_id, rendition))
-            if place is None:
-                raise NotFound(f"shot '{shot_id}' has no rendition '{rendition}' in this catalog")
-            recipe = connection.scalar(_RECIPE, {"execution": execution_id})
-            if recipe is None:
-                raise NotFound(f"no execution '{execution_id}' in this catalog")
-            slot = _Slot(*place, preset)
-            content = _Content(ask_sha256, artifact, poster, execution_id, recipe)
-            delivery_id, made = _occupy(connection, {slot: (shot_id, content)}, refreshed=refreshed)[slot]
-            _serve(connection, [{"shot_id": shot_id, "delivery_id": delivery_id, "made": made}])
+            check_claims(connection, [one.claim for one in wanted])
+            self._check_present(connection, {file for one in wanted for file in (one.artifact, one.poster) if file})
+            places = _places(connection, list({one.shot_id for one in wanted}))
+            makers = _RECIPES.execute(connection, [one.execution_id for one in wanted])
+            recipes = {row.id: row.recipe_sha256 for row in makers}
+            slots: dict[_Slot, _Content] = {}
+            for one in wanted:
+                if (place := places.get((one.shot_id, one.rendition))) is None:
+                    raise NotFound(f"shot '{one.shot_id}' has no rendition '{one.rendition}' in this catalog")
+                if (recipe := recipes.get(one.execution_id)) is None:
+                    raise NotFound(f"no execution '{one.execution_id}' in this catalog")
+                slots[_Slot(*place, one.preset)] = _Content(
+                    one.shot_id, one.ask_sha256, one.artifact, one.poster, one.execution_id, recipe, one.refreshed
+                )
+            occupied = _occupy(connection, slots)
+            ids = [occupied[_Slot(*places[one.shot_id, one.rendition], one.preset)] for one in wanted]
+            _serve(
+                connection,
+                [
+                    {"shot_id": one.shot_id, "delivery_id": delivery_id, "made": made}
+                    for one, (delivery_id, made) in zip(wanted, ids, strict=True)
+                ],
+            )
             reach("delivery.marking")
-            delivered = self._load(_BY_ID.execute(connection, [delivery_id]))[0]
         reach("delivery.done")
-        return delivered
+        return [delivery_id for delivery_id, _ in ids]
 
     def reuse_deliveries(self, reuses: Sequence[Reuse]) -> int:
         """Serve shots from deliveries that exist; returns how many. Needs no claim: nothing is made.
@@ -161,10 +181,9 @@ class DeliveryLedger(Ledger):
         return [delivered(row, self.store) for row in rows]
 
     @staticmethod
-    def _check_present(connection: Connection, file: str, poster: str) -> None:
-        rows = connection.execute(_STATES, {"file": file, "poster": poster})
-        states = {row.sha256: row.state for row in rows}
-        for digest in (file, poster):
+    def _check_present(connection: Connection, files: Collection[str]) -> None:
+        states = {row.sha256: row.state for part in chunks(sorted(files)) for row in _STATES.execute(connection, part)}
+        for digest in files:
             if (state := states.get(digest)) != "present":
                 raise CatalogError(
                     f"cannot deliver artifact {digest[:12]}: it is {state or 'unknown'}, not present; make it again",
@@ -184,15 +203,22 @@ class _Slot:
 _SLOT_COLUMNS = (Delivery.manifest, Delivery.kind, Delivery.shot_key, Delivery.rendition, Delivery.preset)
 _CURRENT = select(Delivery).where(Delivery.state == "current")
 _TAKEN = _CURRENT.where(*(column == bindparam(column.name) for column in _SLOT_COLUMNS))
+_AMONG = _CURRENT.where(
+    Delivery.manifest.in_(bindparam("manifests", expanding=True)),
+    Delivery.kind.in_(bindparam("kinds", expanding=True)),
+    Delivery.shot_key.in_(bindparam("keys", expanding=True)),
+)
 
 
 @dataclass(frozen=True)
 class _Content:
+    shot_id: str
     ask_sha256: str
     artifact_sha256: str
     poster_sha256: str | None
     execution_id: str
     recipe_sha256: str
+    refreshed: bool = False
 
 
 def serve_again(connection: Connection, reuses: Sequence[Reuse]) -> None:
@@ -201,15 +227,21 @@ def serve_again(connection: Connection, reuses: Sequence[Reuse]) -> None:
     older = {row.id: row for row in connection.execute(query)}
     places = _places(connection, [reuse.shot_id for reuse in reuses])
     slots: dict[Reuse, _Slot] = {}
-    wanted: dict[_Slot, tuple[str, _Content]] = {}
+    wanted: dict[_Slot, _Content] = {}
     for reuse in reuses:
         old, place = older.get(reuse.delivery_id), places.get((reuse.shot_id, reuse.rendition))
         if old is None or place is None:
             raise NotFound(f"cannot reuse: no such delivery, shot or rendition: {reuse}")
         slots[reuse] = slot = _Slot(*place, old.preset)
-        content = _Content(*(getattr(old, column.name) for column in fields(_Content)))
-        wanted[slot] = (reuse.shot_id, content)
-    ids = _occupy(connection, wanted, refreshed=False)
+        wanted[slot] = _Content(
+            reuse.shot_id,
+            old.ask_sha256,
+            old.artifact_sha256,
+            old.poster_sha256,
+            old.execution_id,
+            old.recipe_sha256,
+        )
+    ids = _occupy(connection, wanted)
     _serve(
         connection,
         [{"shot_id": x.shot_id, "delivery_id": ids[slot][0], "made": False} for x, slot in slots.items()],
@@ -224,29 +256,36 @@ def _places(connection: Connection, shot_ids: Sequence[str]) -> dict[tuple[str, 
     }
 
 
-def _taken(connection: Connection, slots: Sequence[_Slot]) -> Iterable[Any]:
+def _taken(connection: Connection, slots: Collection[_Slot]) -> dict[_Slot, Any]:
+    """The current deliveries of these slots."""
     if len(slots) == 1:
-        return connection.execute(_TAKEN, asdict(slots[0]))
-    return connection.execute(_CURRENT.where(tuple_(*_SLOT_COLUMNS).in_([astuple(slot) for slot in slots])))
+        rows = connection.execute(_TAKEN, asdict(next(iter(slots))))
+    else:
+        # Column by column, which finds some more: SQLite looks a list of tuples up by no index.
+        rows = connection.execute(
+            _AMONG,
+            {
+                "manifests": list({slot.manifest for slot in slots}),
+                "kinds": list({slot.kind for slot in slots}),
+                "keys": list({slot.shot_key for slot in slots}),
+            },
+        )
+    found = {_Slot(row.manifest, row.kind, row.shot_key, row.rendition, row.preset): row for row in rows}
+    return {slot: found[slot] for slot in slots if slot in found}
 
 
-def _occupy(
-    connection: Connection, wanted: Mapping[_Slot, tuple[str, _Content]], *, refreshed: bool
-) -> dict[_Slot, tuple[str, bool]]:
-    """Put a delivery (first shot, content) into each slot; its id, and False where the one there is as good."""
-    old = {
-        _Slot(row.manifest, row.kind, row.shot_key, row.rendition, row.preset): row
-        for row in _taken(connection, list(wanted))
-    }
+def _occupy(connection: Connection, wanted: Mapping[_Slot, _Content]) -> dict[_Slot, tuple[str, bool]]:
+    """Put a delivery into each slot; its id, and False where the one there is as good."""
+    old = _taken(connection, wanted.keys())
     ids: dict[_Slot, tuple[str, bool]] = {}
-    for slot, (shot, content) in wanted.items():
+    for slot, content in wanted.items():
         here = old.get(slot)
         same = here is not None and all(
             getattr(here, name) == getattr(content, name) for name in ("ask_sha256", "artifact_sha256", "poster_sha256")
         )
         # A refresh whose answer was lost comes again with the same execution: it is there already.
-        again = here is not None and (here.shot_id, here.execution_id) == (shot, content.execution_id)
-        kept = here is not None and same and (again or not refreshed)
+        again = here is not None and (here.shot_id, here.execution_id) == (content.shot_id, content.execution_id)
+        kept = here is not None and same and (again or not content.refreshed)
         ids[slot] = (here.id, False) if here is not None and kept else (new_id("d"), True)
     new = [slot for slot, (_, made) in ids.items() if made]
     gone = [{"gone": old[slot].id, "by": ids[slot][0]} for slot in new if slot in old]
@@ -254,12 +293,9 @@ def _occupy(
     if gone:  # first, for only one may be current; its successor's name afterwards, for that must exist
         connection.execute(which.values(state="superseded"), [{"gone": line["gone"]} for line in gone])
     if new:
-        rows = [
-            {"id": ids[slot][0], "shot_id": wanted[slot][0], "state": "current"}
-            | asdict(slot)
-            | asdict(wanted[slot][1])
-            for slot in new
-        ]
+        rows = [{"id": ids[slot][0], "state": "current"} | asdict(slot) | asdict(wanted[slot]) for slot in new]
+        for row in rows:
+            del row["refreshed"]
         connection.execute(_NEW, rows)
     if gone:
         connection.execute(which.values(superseded_by=bindparam("by")), gone)

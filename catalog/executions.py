@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, Unpack
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
-from catalog.claims import Claim, check_claim
+from catalog.claims import Claim, check_claims
 from catalog.dialect import clock
 from catalog.errors import NotFound
 from catalog.failpoints import reach
@@ -54,6 +54,16 @@ class NewExecution(TypedDict):
     grant_id: NotRequired[str | None]
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A stage that has run and left no file: its facts, what ran, and how long it took."""
+
+    claim: Claim | None
+    facts: NewExecution
+    ran: Mapping[str, Any]
+    seconds: float
+
+
 # Statements of the way every shot goes are built once: building them costs more than running them.
 _EXECUTIONS: Any = Execution.__table__
 _INPUTS: Any = ExecutionInput.__table__
@@ -62,10 +72,13 @@ _USE = insert(_INPUTS)
 _RECORD = Upsert(
     Execution,
     lambda new: (
-        new.on_conflict_do_nothing(index_elements=["recipe_sha256"], index_where=Execution.state == "done")
+        new.on_conflict_do_nothing(index_elements=["recipe_sha256"], index_where=text("state = 'done'"))
         .values(progress=1.0, ended_at=clock())
         .returning(Execution.id)
     ),
+)
+_STANDS = select(Execution.recipe_sha256, Execution.id).where(
+    Execution.recipe_sha256.in_(bindparam("recipes", expanding=True)), Execution.state == "done"
 )
 _LINK = Upsert(ShotExecution, lambda new: new.on_conflict_do_nothing())
 
@@ -103,16 +116,15 @@ class ExecutionLedger(Ledger):
 
         A streamed input names an execution that may still be running.
         """
-        return self.begin_all([facts], claim=claim)[0]
+        return self.begin_all([(claim, facts)])[0]
 
-    def begin_all(self, stages: Sequence[NewExecution], *, claim: Claim | None = None) -> list[str]:
+    def begin_all(self, stages: Sequence[tuple[Claim | None, NewExecution]]) -> list[str]:
         """`begin` for several that start together, all at once; a later one may read the frames of an earlier one."""
-        rows = [_row(claim, facts, state="running", ran={}) for facts in stages]
+        rows = [_row(claim, facts, state="running", ran={}) for claim, facts in stages]
         with self.database.write() as connection:
-            if claim is not None:
-                check_claim(connection, claim)
+            check_claims(connection, [claim for claim, _ in stages])
             connection.execute(_BEGIN, rows)
-            _use(connection, {row["id"]: facts["inputs"] for row, facts in zip(rows, stages, strict=True)})
+            _use(connection, {row["id"]: facts["inputs"] for row, (_, facts) in zip(rows, stages, strict=True)})
         reach("execution.begun")
         return [row["id"] for row in rows]
 
@@ -123,15 +135,19 @@ class ExecutionLedger(Ledger):
 
         Where another was done first nothing is written. Raises StaleClaim.
         """
-        row = _row(claim, facts, state="done", ran=dict(ran), seconds=seconds)
+        return self.record_all([Recorded(claim, facts, ran, seconds)])[0]
+
+    def record_all(self, stages: Sequence[Recorded]) -> list[tuple[str, bool]]:
+        """`record` for several, all at once."""
+        rows = [_row(one.claim, one.facts, state="done", ran=dict(one.ran), seconds=one.seconds) for one in stages]
         with self.database.write() as connection:
-            if claim is not None:
-                check_claim(connection, claim)
-            if connection.execute(_RECORD.on(connection), row).one_or_none() is None:
-                same = (Execution.recipe_sha256 == facts["recipe_sha256"], Execution.state == "done")
-                return connection.execute(select(Execution.id).where(*same)).scalar_one(), False
-            _use(connection, {row["id"]: facts["inputs"]})
-        return row["id"], True
+            check_claims(connection, [one.claim for one in stages])
+            made = set(connection.execute(_RECORD.on(connection), rows).scalars())
+            inputs = {row["id"]: one.facts["inputs"] for row, one in zip(rows, stages, strict=True)}
+            _use(connection, {one: used for one, used in inputs.items() if one in made})
+            earlier = [row["recipe_sha256"] for row in rows if row["id"] not in made]
+            stands = dict(connection.execute(_STANDS, {"recipes": earlier}).all()) if earlier else {}
+        return [(row["id"], True) if row["id"] in made else (stands[row["recipe_sha256"]], False) for row in rows]
 
     def progress(self, execution_id: str, share: float) -> None:
         """Say how far a running execution is, 0 to 1. A durable write: once a second is enough for people."""
@@ -176,8 +192,9 @@ class ExecutionLedger(Ledger):
 
     def link_many(self, links: Sequence[tuple[str, str, str, bool]]) -> None:
         """`link` for many (shot, rendition, execution, made) at once."""
-        with self.database.write() as connection:
-            self.link_within(connection, links)
+        if links:
+            with self.database.write() as connection:
+                self.link_within(connection, links)
 
     @staticmethod
     def link_within(connection: Connection, links: Sequence[tuple[str, str, str, bool]]) -> None:

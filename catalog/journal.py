@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.artifacts import Figure
+from catalog.claims import Claim
 
 
 def _no_media() -> Mapping[str, Any]:
@@ -32,7 +33,10 @@ class StagedFile:
 
 @dataclass(frozen=True)
 class Publication:
-    """The end of one execution: its files, what ran, how long, how much. `measurements` are of the first file."""
+    """The end of one execution: its files, what ran, how long, how much. `measurements` are of the first file.
+
+    `claim` is what it was begun under; without files its frames streamed on.
+    """
 
     execution_id: str
     files: Sequence[StagedFile]
@@ -42,6 +46,7 @@ class Publication:
     gpu_seconds: float | None = None
     peak_vram_bytes: int | None = None
     measurements: Sequence[Figure] = ()
+    claim: Claim | None = None
 
     @property
     def figures(self) -> dict[str, Any]:

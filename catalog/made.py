@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, and_, select
 from sqlalchemy.orm import aliased
 
 from catalog.errors import CatalogError, NotFound
@@ -92,15 +92,16 @@ _EXECUTIONS = Lookup(
     Execution.id,
 )
 _WINNER = aliased(Execution)
-_STATE_OF = (
+_STATE_OF = Lookup(
     select(
+        Execution.id,
+        Execution.recipe_sha256,
         Execution.state,
         Execution.error_message,
         Execution.adopted_id,
         _WINNER.id.label("winner_id"),
-    )
-    .outerjoin(_WINNER, and_(_WINNER.recipe_sha256 == Execution.recipe_sha256, _WINNER.state == "done"))
-    .where(Execution.id == bindparam("execution"))
+    ).outerjoin(_WINNER, and_(_WINNER.recipe_sha256 == Execution.recipe_sha256, _WINNER.state == "done")),
+    Execution.id,
 )
 
 
@@ -133,19 +134,24 @@ class Standing:
 
     ended_as: str | None
     winner: str | None
+    recipe_sha256: str
 
 
-def standing(connection: Connection, execution_id: str) -> Standing:
-    """How it stands. Raises NotFound, CatalogError (`EXECUTION_ENDED`: it has come to nothing)."""
-    row = connection.execute(_STATE_OF, {"execution": execution_id}).one_or_none()
-    if row is None:
-        raise NotFound(f"no execution '{execution_id}' in this catalog")
-    if row.state == "done" or row.adopted_id is not None:
-        return Standing(row.adopted_id or execution_id, row.winner_id)
-    if row.state not in ("running", "publishing"):
-        raise CatalogError(
-            f"execution '{execution_id}' has ended already: {row.state} ({row.error_message or 'no error'}); "
-            "begin another one",
-            code="EXECUTION_ENDED",
-        )
-    return Standing(None, row.winner_id)
+def standings(connection: Connection, ids: Sequence[str]) -> dict[str, Standing]:
+    """How executions stand. Raises NotFound, CatalogError (`EXECUTION_ENDED`: one has come to nothing)."""
+    found = {row.id: row for part in chunks(ids) for row in _STATE_OF.execute(connection, part)}
+    standing: dict[str, Standing] = {}
+    for execution_id in ids:
+        if (row := found.get(execution_id)) is None:
+            raise NotFound(f"no execution '{execution_id}' in this catalog")
+        ended_as: str | None = None
+        if row.state == "done" or row.adopted_id is not None:
+            ended_as = row.adopted_id or execution_id
+        elif row.state not in ("running", "publishing"):
+            raise CatalogError(
+                f"execution '{execution_id}' has ended already: {row.state} ({row.error_message or 'no error'}); "
+                "begin another one",
+                code="EXECUTION_ENDED",
+            )
+        standing[execution_id] = Standing(ended_as, row.winner_id, row.recipe_sha256)
+    return standing

@@ -8,22 +8,23 @@ removes what is found journalled. In a bucket an upload that is read back takes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, null, select, true, update
+from sqlalchemy import ColumnElement, Connection, Executable, bindparam, insert, null, select, true, update
 
 from catalog.artifacts import ArtifactLedger, Figure, vouch, write_figures
-from catalog.claims import Claim, check_claim
+from catalog.claims import Claim, check_claims
 from catalog.deaths import forget_deaths
 from catalog.dialect import clock, one_publisher
 from catalog.errors import CatalogError, Damaged, NotFound, StaleClaim, StoreUnavailable
 from catalog.executions import ExecutionLedger
 from catalog.failpoints import reach
 from catalog.journal import Journal, Line, Publication, StagedFile
-from catalog.made import Made, load_executions, standing
+from catalog.made import Made, load_executions, standings
 from catalog.store import hash_file, location_of
 from catalog.store.faults import storage
 from catalog.tables import Artifact, Execution, ExecutionOutput, Shot
@@ -56,21 +57,21 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         `measurements` are of the first file. Raises StaleClaim (nothing became visible, the staged files are gone),
         NotFound (a staged file is missing), StoreUnavailable (repeat the same call; `recover` finishes it too).
         """
-        one = Publication(execution_id, files, ran, seconds, work, gpu_seconds, peak_vram_bytes, measurements)
-        return self.publish_all([one], claim=claim)[0]
+        one = Publication(execution_id, files, ran, seconds, work, gpu_seconds, peak_vram_bytes, measurements, claim)
+        return self.publish_all([one])[0]
 
     def publish_all(
         self,
         publications: Sequence[Publication],
         *,
-        claim: Claim | None = None,
         first: Callable[[], object] = lambda: None,
         then: Callable[[list[Made]], object] = lambda made: None,
     ) -> list[Made]:
         """`publish` several executions that ended together: all of them become visible at once, or none.
 
         What `first` writes is written with the journal, and what `then` writes of what now stands becomes visible with
-        the files: each in one transaction. Raises as `publish` does, and what those two raise.
+        the files: each in one transaction. Raises as `publish` does, and what those two raise; those of several shots
+        are not withdrawn then, for one of them must not cost the others their files: publish those of each alone.
         """
         for one in publications:
             roles = [file.role for file in one.files]
@@ -78,12 +79,13 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                 raise CatalogError(
                     f"execution '{one.execution_id}': wanted one or more files with distinct roles, got {roles}"
                 )
+        claims = {one.claim for one in publications}
         try:
-            return self._finish(self._journalled(publications, claim, first), claim, then)
+            return self._finish(self._journalled(publications, claims, first), claims, then)
         except StoreUnavailable:
             raise
         except CatalogError as error:
-            for one in publications:
+            for one in publications if len(claims) == 1 else ():
                 self._withdraw(one.execution_id, error.code, str(error))
                 for file in one.files:
                     self.store.discard(file.path)
@@ -105,15 +107,17 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         Returns who stands: itself, or the execution with this recipe that was done first. Raises StaleClaim,
         StoreUnavailable (repeat the same call).
         """
+        return self.finish_all_streamed(
+            [Publication(execution_id, (), ran, seconds, work, gpu_seconds, peak_vram_bytes, claim=claim)]
+        )[0]
+
+    def finish_all_streamed(self, ended: Sequence[Publication]) -> list[str]:
+        """`finish_streamed` for several, all at once."""
         with self.database.write() as connection:
             one_publisher(connection)
-            if claim is not None:
-                check_claim(connection, claim)
-            found = standing(connection, execution_id)
-            if found.ended_as is not None:  # by an earlier call whose answer was lost
-                return found.ended_as
-            one = Publication(execution_id, (), ran, seconds, work, gpu_seconds, peak_vram_bytes)
-            return self._stand_or_adopt(connection, execution_id, found.winner, one.figures)
+            check_claims(connection, [one.claim for one in ended])
+            stands = self._stand(connection, {one.execution_id: one.figures for one in ended}, lambda _: None)
+        return [stands[one.execution_id] for one in ended]
 
     def recover(self, leftovers_after_seconds: float = 86_400.0) -> list[str]:
         """Finish publications whose files are all there, withdraw those nobody can finish; returns both.
@@ -132,7 +136,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             try:
                 for line in journal.files:
                     self._check_staged(line)
-                self._finish({execution_id: journal}, None)
+                self._finish({execution_id: journal}, {None})
                 ended.append(execution_id)
             except (NotFound, Damaged) as error:
                 why = f"its process died and its files are gone: {error}"
@@ -159,13 +163,13 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         return ~held if self.store.shared else ~held & (~unclaimed | (Execution.touched_at < clock(-silent_seconds)))
 
     def _journalled(
-        self, publications: Sequence[Publication], claim: Claim | None, first: Callable[[], object]
+        self, publications: Sequence[Publication], claims: Collection[Claim | None], first: Callable[[], object]
     ) -> Mapping[str, Journal]:
         """The journals of an earlier call of this one, or new ones; `recover` may take the files up at any moment."""
         if (earlier := self._earlier(publications)) is not None:
             return earlier
         try:
-            return self._journal(publications, claim, first)
+            return self._journal(publications, claims, first)
         except (CatalogError, FileNotFoundError) as error:
             if isinstance(error, StaleClaim | StoreUnavailable) or (earlier := self._earlier(publications)) is None:
                 raise
@@ -185,7 +189,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         return {one: Journal.read(pending[one]) for one in ids}
 
     def _journal(
-        self, publications: Sequence[Publication], claim: Claim | None, first: Callable[[], object]
+        self, publications: Sequence[Publication], claims: Collection[Claim | None], first: Callable[[], object]
     ) -> dict[str, Journal]:
         """Make the files durable, hash them, and write down what is about to happen to them."""
         journals = {
@@ -195,14 +199,17 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         reach("publish.hashed")
         with self.database.write() as connection:
             one_publisher(connection)
-            if claim is not None:
-                check_claim(connection, claim)
+            check_claims(connection, claims)
             first()
-            for one in publications:
-                if standing(connection, one.execution_id).ended_as is not None:
-                    raise CatalogError(f"execution '{one.execution_id}' is done already", code="EXECUTION_ENDED")
-                pending = {"state": "publishing", "pending": asdict(journals[one.execution_id])}
-                connection.execute(_SET, {"execution": one.execution_id} | one.figures | pending)
+            for execution_id, found in standings(connection, list(journals)).items():
+                if found.ended_as is not None:
+                    raise CatalogError(f"execution '{execution_id}' is done already", code="EXECUTION_ENDED")
+            rows = [
+                {"execution": one.execution_id, "state": "publishing", "pending": asdict(journals[one.execution_id])}
+                | one.figures
+                for one in publications
+            ]
+            _execute_alike(connection, _SET, rows)
         reach("publish.journalled")
         return journals
 
@@ -230,7 +237,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
     def _finish(
         self,
         journals: Mapping[str, Journal],
-        claim: Claim | None,
+        claims: Collection[Claim | None],
         then: Callable[[list[Made]], object] = lambda made: None,
     ) -> list[Made]:
         """Rename what is journalled and mark it done: the second half of `publish`, and all of `recover`."""
@@ -242,28 +249,21 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         reach("publish.settled")
         with self.database.write() as connection:
             one_publisher(connection)
-            died = claim is None or check_claim(connection, claim) > 0
-            winners = [self._mark(connection, one, journal, locations) for one, journal in journals.items()]
+            died = check_claims(connection, claims) > 0 or None in claims
+            stands = self._stand(
+                connection,
+                {one: {} for one in journals},
+                lambda ids: _vouch(connection, {one: journals[one] for one in ids}, locations),
+            )
             if died:
                 for one in journals:
                     forget_deaths(connection, one)
-            found = {made.id: made for made in load_executions(connection, winners, self.store)}
-            made = [found[winner] for winner in winners]
+            found = {made.id: made for made in load_executions(connection, list(stands.values()), self.store)}
+            made = [found[stands[one]] for one in journals]
             then(made)
             reach("publish.marking")
         reach("publish.done")
         return made
-
-    def _mark(self, connection: Connection, execution_id: str, journal: Journal, locations: Mapping[str, str]) -> str:
-        """Vouch for the settled files of one execution and end it; returns who stands for its recipe."""
-        found = standing(connection, execution_id)
-        if found.ended_as is not None:  # by `recover`, or an answer that was lost
-            return found.ended_as
-        vouch(connection, [line.artifact | {"location": locations[line.sha256]} for line in journal.files])
-        outputs = [{"execution_id": execution_id, "role": x.role, "artifact_sha256": x.sha256} for x in journal.files]
-        connection.execute(_KEEP, outputs)
-        write_figures(connection, journal.files[0].sha256, journal.figures, execution_id)
-        return self._stand_or_adopt(connection, execution_id, found.winner, {})
 
     def _settle(self, line: Line) -> str:
         try:
@@ -272,22 +272,50 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
             self.store.verify(line.sha256)
             return self.store.find(line.sha256) or location_of(line.sha256, Path(line.temp).suffix)
 
-    def _stand_or_adopt(
-        self, connection: Connection, execution_id: str, winner: str | None, figures: dict[str, Any]
-    ) -> str:
-        """Mark an execution done, with its figures, or void in favour of one that was done before; who stands."""
-        if winner is not None:
-            if load_executions(connection, [winner], self.store)[0].whole:
-                told = {"error_code": "ADOPTED", "error_message": f"'{winner}' with the same recipe was done first"}
-                lost = {"state": "void", "adopted_id": winner, "pending": None, "ended_at": clock()}
-                connection.execute(update(Execution).where(Execution.id == execution_id).values(figures | told | lost))
-                return winner
-            # The first one's files were collected, and this time the recipe gave other bytes: another class of host.
-            told = {"error_code": "REPLACED", "error_message": f"its files are gone; made again by '{execution_id}'"}
-            lost = {"state": "void", "adopted_id": execution_id}
-            connection.execute(update(Execution).where(Execution.id == winner).values(told | lost))
-        connection.execute(_STAND, {"execution": execution_id} | figures)
-        return execution_id
+    def _stand(
+        self,
+        connection: Connection,
+        figures: Mapping[str, dict[str, Any]],
+        vouch_for: Callable[[Sequence[str]], object],
+    ) -> dict[str, str]:
+        """End executions, with their figures: id -> who stands for its recipe, itself or one that was done before.
+
+        `vouch_for` writes down the files of those that had not ended yet.
+        """
+        stands: dict[str, str] = {}
+        left = list(figures)
+        while left:
+            found = standings(connection, left)
+            first_of = {found[one].recipe_sha256: one for one in reversed(left)}
+            now, left = list(first_of.values()), [one for one in left if first_of[found[one].recipe_sha256] != one]
+            open_ones = [one for one in now if found[one].ended_as is None]
+            # Those that have ended: by `recover`, or by an earlier call whose answer was lost.
+            stands |= {one: found[one].ended_as or one for one in now}
+            if not open_ones:
+                continue
+            vouch_for(open_ones)
+            adopted = {
+                one: winner
+                for one in open_ones
+                if (winner := found[one].winner) and self._steps_back(connection, one, winner, figures[one])
+            }
+            stands |= adopted
+            rows = [{"execution": one} | figures[one] for one in open_ones if one not in adopted]
+            _execute_alike(connection, _STAND, rows)
+        return stands
+
+    def _steps_back(self, connection: Connection, execution_id: str, winner: str, figures: dict[str, Any]) -> bool:
+        """Whether an execution is void in favour of one that was done before; else that one is, its files are gone."""
+        if load_executions(connection, [winner], self.store)[0].whole:
+            told = {"error_code": "ADOPTED", "error_message": f"'{winner}' with the same recipe was done first"}
+            lost = {"state": "void", "adopted_id": winner, "pending": None, "ended_at": clock()}
+            connection.execute(update(Execution).where(Execution.id == execution_id).values(figures | told | lost))
+            return True
+        # The first one's files were collected, and this time the recipe gave other bytes: another class of host.
+        told = {"error_code": "REPLACED", "error_message": f"its files are gone; made again by '{execution_id}'"}
+        lost = {"state": "void", "adopted_id": execution_id}
+        connection.execute(update(Execution).where(Execution.id == winner).values(told | lost))
+        return False
 
     def _withdraw(self, execution_id: str, code: str, why: str, where: ColumnElement[bool] | None = None) -> bool:
         """Take back a publication: the row says why, and files that no row vouches for are removed.
@@ -314,3 +342,26 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                 if vouched is None and line.sha256 not in expected and self.has_file(line.sha256):
                     self.store.remove(line.sha256)
         return True
+
+
+def _vouch(connection: Connection, journals: Mapping[str, Journal], locations: Mapping[str, str]) -> None:
+    """Write down the settled files of executions, what they are of, and what was measured on them."""
+    lines = {line.sha256: line for journal in journals.values() for line in journal.files}
+    vouch(connection, [line.artifact | {"location": locations[line.sha256]} for line in lines.values()])
+    outputs = [
+        {"execution_id": execution_id, "role": line.role, "artifact_sha256": line.sha256}
+        for execution_id, journal in journals.items()
+        for line in journal.files
+    ]
+    connection.execute(_KEEP, outputs)
+    measured = [(journal.files[0].sha256, journal.figures, one) for one, journal in journals.items()]
+    write_figures(connection, measured)
+
+
+def _execute_alike(connection: Connection, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
+    """One statement for many rows: those that name the same columns together."""
+    by_columns: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_columns[tuple(sorted(row))].append(row)
+    for alike in by_columns.values():
+        connection.execute(statement, alike)

@@ -1,29 +1,25 @@
-"""The end of a shot's way: frames stream through the encoder into files that are read back, published and delivered."""
+"""The end of a shot's way: files that stand are handed over, missing ones are made, inspected, published, delivered."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Iterator, Sequence
 
-from catalog.claims import Claim
+from catalog.deliveries import NewDelivery
+from catalog.executions import Recorded
 from catalog.made import Made
-from catalog.publication import Figure, StagedFile
-from models.clip import Clip
 from models.errors import EngineError
-from tasks.animate import animate, can_be_planes, clip_of
-from tasks.encode import Encoded, Output, encode
-from tasks.execute import Execution, Input, Metered, Result, Stage, begin, record, staged, standing
-from tasks.inspect import Report, inspect
-from tasks.interpolate import interpolated
-from tasks.master import read_master
-from tasks.planner.plan import DeliveryPlan, RenditionPlan
+from tasks.encode_pass import EncodePass, File, Job
+from tasks.errors import Cancelled
+from tasks.execute import Stage, all_standing, begin, recorded
+from tasks.inspect import Report
+from tasks.pace import Together
+from tasks.planner.plan import DeliveryPlan
 from tasks.planner.standing import frames_of
-from tasks.recipe import CameraRecipe
+from tasks.stored import each
 from tasks.tools import Tools
-from tasks.way import chain_of, files_of
+from tasks.way import chain_of
+
+Asked = tuple[Job, DeliveryPlan, Stage]
 
 
 class Refused(EngineError):
@@ -33,162 +29,133 @@ class Refused(EngineError):
     blames = "shot"
 
 
-@dataclass(frozen=True)
-class Job:
-    """One rendition to deliver for a claimed shot.
+def deliver_renditions(tools: Tools, jobs: Sequence[Job]) -> list[Exception | None]:
+    """Make what `jobs` want, all that is missing of each in one pass over its frames; of each why it is not there.
 
-    `wanted`: its deliveries that are not there. `still`: the prepared still. `stored`: the master or mezzanine, where
-    the plan keeps one. `refresh`: what another recipe made before is superseded even by the same bytes.
+    Refused where a finished file fails its preset (the others are delivered all the same), EngineError, Cancelled,
+    StaleClaim. Raises what befalls all of them before the first is made.
     """
+    asked = [(job, delivery, stage) for job in jobs for delivery, stage in _encodes(tools, job)]
+    found = all_standing(tools, [stage.sha256 for _, _, stage in asked])
+    there = [(one, found[one[2].sha256]) for one in asked if one[2].sha256 in found]
+    errors: dict[int, Exception] = {}
+    for ((job, _, _), _), outcome in zip(there, each(there, lambda some: _serve(tools, some)), strict=True):
+        if isinstance(outcome, Exception):
+            errors.setdefault(id(job), outcome)
+    passes: list[EncodePass] = []
+    late: list[Job] = []
+    taken: set[str] = set()
+    for job in jobs:
+        missing = [(delivery, stage) for one, delivery, stage in asked if one is job and stage.sha256 not in found]
+        names = {stage.sha256 for _, stage in missing}
+        if names & taken:  # another one makes the same file: served by it, or tried where that one came to nothing
+            late.append(job)
+        elif missing:
+            passes.append(EncodePass.of(tools, job, missing))
+        taken |= names
+    for one, error in zip(passes, _run(tools, passes), strict=True):
+        if error is not None:
+            errors.setdefault(id(one.job), error)
+    for job in late:
+        (error,) = deliver_renditions(tools, [job])
+        if error is not None:
+            errors.setdefault(id(job), error)
+    return [errors.get(id(job)) for job in jobs]
 
-    claim: Claim
-    rendition: RenditionPlan
-    wanted: Sequence[DeliveryPlan]
-    still: Made
-    stored: Made | None
-    refresh: bool
 
-
-def deliver_rendition(tools: Tools, job: Job) -> None:
-    """Make what `job` wants, all that is missing in one pass over the frames.
-
-    Raises Refused where a finished file fails its preset (the others are delivered all the same), EngineError,
-    Cancelled, StaleClaim.
-    """
+def _encodes(tools: Tools, job: Job) -> list[tuple[DeliveryPlan, Stage]]:
     chain = chain_of(tools)
     source = frames_of(chain, job.rendition, chain.animate(job.rendition, job.still), job.stored)
     assert source is not None  # still and stored frames are there
-    missing: list[tuple[DeliveryPlan, Stage]] = []
-    for delivery in job.wanted:
-        stage = chain.encode(delivery.encode, source)
-        if (made := standing(tools, stage.sha256)) is not None:
-            tools.catalog.link(job.claim.shot_id, job.rendition.name, made.id, False)
-            _hand_over(tools, job, delivery, made)
-        else:
-            missing.append((delivery, stage))
-    if missing:
-        _one_pass(tools, job, missing)
+    return [(delivery, chain.encode(delivery.encode, source)) for delivery in job.wanted]
 
 
-def _one_pass(tools: Tools, job: Job, missing: Sequence[tuple[DeliveryPlan, Stage]]) -> None:
-    source, encodes = _begun(tools, job, missing)
-    running = [execution for execution in (source, *(execution for _, execution in encodes)) if execution is not None]
+def _serve(tools: Tools, there: Sequence[tuple[Asked, Made]]) -> Sequence[None]:
+    """Hand over what stands."""
+    with tools.catalog.together():
+        tools.catalog.link_many(
+            [(job.claim.shot_id, job.rendition.name, made.id, False) for (job, _, _), made in there]
+        )
+        tools.catalog.deliver_all([_delivery(tools, job, delivery, made) for (job, delivery, _), made in there])
+    return [None] * len(there)
+
+
+def _run(tools: Tools, passes: Sequence[EncodePass]) -> list[Exception | None]:
+    """Run passes one after the other, and publish together what came of them; of each why it failed."""
+    if not passes:
+        return []
+    begin(tools, [execution for one in passes for execution in one.executions])
+    errors: dict[int, Exception] = {}
+    ran: list[EncodePass] = []
+    together = Together()
     try:
-        with ExitStack() as until:
-            clip, meter = _stream(tools, job, source, until)
-            outputs = [Output(one.encode, staged(tools, f".{one.encode.container}")) for one, _ in encodes]
-
-            def progress(done: int, total: int) -> None:
-                for execution in running:
-                    execution.progress(done, total)
-
-            started = time.monotonic()
-            encoded = encode(meter, clip, outputs, ffmpeg=tools.ffmpeg, progress=progress, cancelled=tools.cancelled)
-            waited = meter.seconds if source is not None else 0.0
-            share = (time.monotonic() - started - waited) / sum(execution.stage.work for _, execution in encodes)
-            files = [
-                _File(delivery, execution, *_inspected(delivery, file), share * execution.stage.work)
-                for (delivery, execution), file in zip(encodes, encoded, strict=True)
-            ]
-            _publish(tools, job, [file for file in files if not file.report.problems], source, meter)
-            faults = [_refuse(file) for file in files if file.report.problems]
+        for one in passes:
+            try:
+                if tools.cancelled():
+                    raise Cancelled("cancelled before it was encoded")
+                one.run(tools)
+                ran.append(one)
+            except Exception as error:  # noqa: BLE001 - what becomes of it is decided by who asked
+                one.fail(error)
+                errors[id(one)] = error
+            if together.over or one is passes[-1]:
+                errors |= {id(one): error for one, error in _ended(tools, ran)}
+                ran, together = [], Together()
     except BaseException as error:
-        for execution in running:  # those that have ended stay as they ended
-            execution.fail(error)
+        for one in passes:  # those that have ended stay as they ended
+            one.fail(error)
         raise
-    if faults:
-        raise faults[0]
+    return [errors.get(id(one)) for one in passes]
 
 
-def _begun(
-    tools: Tools, job: Job, missing: Sequence[tuple[DeliveryPlan, Stage]]
-) -> tuple[Execution | None, list[tuple[DeliveryPlan, Execution]]]:
-    """The execution whose frames stream into the encoder, where one runs now, and those of the encoder."""
-    chain, rendition = chain_of(tools), job.rendition
-    making: Stage | None = None
-    if job.stored is None:
-        making = chain.animate(rendition, job.still)
-    elif rendition.interpolate is not None:
-        making = chain.interpolate(rendition.interpolate, job.stored)
-    source = Execution(tools, making, job.claim, rendition.name) if making is not None else None
-    encodes: list[tuple[DeliveryPlan, Execution]] = []
-    for delivery, stage in missing:
-        if source is not None:
-            stage = replace(stage, inputs=[Input.stream("frames", source.sha256, source.id)])
-        encodes.append((delivery, Execution(tools, stage, job.claim, rendition.name)))
-    begin(tools, job.claim, [*([source] if source else []), *(execution for _, execution in encodes)])
-    return source, encodes
+def _ended(tools: Tools, ran: Sequence[EncodePass]) -> Iterator[tuple[EncodePass, Exception]]:
+    """Publish what is good of passes, and refuse what is not; tells those whose shots lack something."""
+    # Those with nothing to publish apart: a claim of theirs that is lost must not cost the others their files.
+    for some in ([one for one in ran if one.good], [one for one in ran if not one.good]):
+        for one, outcome in zip(some, each(some, lambda part: _publish(tools, part)), strict=True):
+            if isinstance(outcome, Exception):
+                one.fail(outcome)
+                yield one, outcome
+            elif faults := [_refuse(file) for file in one.files if file.report.problems]:
+                yield one, faults[0]
 
 
-def _stream(tools: Tools, job: Job, source: Execution | None, until: ExitStack) -> tuple[Clip, Metered]:
-    """The frames for the encoder, with the meter that times them."""
-    rendition = job.rendition
-    if job.stored is None:
-        assert isinstance(rendition.animate, CameraRecipe)  # what SVD makes is stored
-        planes = can_be_planes(rendition.animate) and all(one.encode.pix_fmt == "yuv420p" for one in job.wanted)
-        frames = animate(files_of(job.still), rendition.animate, planes=planes, workers=tools.workers)
-        return clip_of(rendition.animate), Metered(frames)
-    clip, stored = read_master(job.stored.outputs[0].path)
-    if source is None:
-        return clip, Metered(stored)
-    recipe = rendition.interpolate
-    assert recipe is not None
-    clip, between, ran = interpolated(
-        stored, clip, recipe, tools.weights_dir, engines=tools.engines, device=source.stage.device, until=until
-    )
-    return replace(clip, frames=recipe.frames_out), Metered(islice(between, recipe.frames_out), ran)
-
-
-@dataclass(frozen=True)
-class _File:
-    """One written delivery, read back."""
-
-    delivery: DeliveryPlan
-    execution: Execution
-    file: Encoded
-    report: Report
-    looked: float
-    seconds: float
-
-
-def _inspected(delivery: DeliveryPlan, file: Encoded) -> tuple[Encoded, Report, float]:
-    started = time.monotonic()
-    report = inspect(file.path, delivery.inspect)
-    return file, report, time.monotonic() - started
-
-
-def _publish(tools: Tools, job: Job, files: Sequence[_File], source: Execution | None, meter: Metered) -> None:
+def _publish(tools: Tools, passes: Sequence[EncodePass]) -> Sequence[None]:
     """Publish files that are as they must be, and hand them over as they become visible."""
+    catalog = tools.catalog
+    files = [(one.job, file) for one in passes for file in one.good]
 
     def streamed() -> None:
-        if source is not None:
-            source.stream_ended(meter.seconds, meter.ran())
+        ended = [(one.source, one.streamed) for one in passes if one.source and one.streamed]
+        if ended:
+            stands = catalog.finish_all_streamed([end for _, end in ended])
+            catalog.link_many([source.linked(stand) for (source, _), stand in zip(ended, stands, strict=True)])
 
     def handed_over(standing: Sequence[Made]) -> None:
-        links = [one.execution.linked(made.id) for one, made in zip(files, standing, strict=True)]
-        for one, made in zip(files, standing, strict=True):
-            stage = chain_of(tools).inspect(one.delivery.inspect, made.output("file").sha256)
-            links.append(record(tools, stage, job.claim, job.rendition.name, seconds=one.looked, ran=one.report.facts))
-            _hand_over(tools, job, one.delivery, made)
-        tools.catalog.link_many(links)
+        made = list(zip(files, standing, strict=True))
+        looks = [_looked(tools, job, file, stands) for (job, file), stands in made]
+        links = [file.execution.linked(stands.id) for (_, file), stands in made]
+        for (job, _), (execution_id, new) in zip(files, catalog.record_all(looks), strict=True):
+            links.append((job.claim.shot_id, job.rendition.name, execution_id, new))
+        catalog.deliver_all([_delivery(tools, job, file.delivery, stands) for (job, file), stands in made])
+        catalog.link_many(links)
 
     if files:
-        publications = [one.execution.publication(_result(one), one.seconds) for one in files]
-        tools.patiently(
-            lambda: tools.catalog.publish_all(publications, claim=job.claim, first=streamed, then=handed_over)
-        )
+        ended = [file.ended for _, file in files]
+        tools.patiently(lambda: catalog.publish_all(ended, first=streamed, then=handed_over))
     else:
-        streamed()
+        with catalog.together():
+            streamed()
+    return [None] * len(passes)
 
 
-def _result(one: _File) -> Result:
-    figures = [Figure(x.name, x.value, threshold=x.threshold, passed=x.passed) for x in one.report.measurements]
-    size = {"width": one.delivery.encode.width, "height": one.delivery.encode.height}
-    file = StagedFile(one.file.path, "file", "delivery", one.report.facts)
-    return Result([file, StagedFile(one.file.poster, "poster", "poster", size)], figures=figures)
+def _looked(tools: Tools, job: Job, file: File, made: Made) -> Recorded:
+    """The inspection of a published file."""
+    stage = chain_of(tools).inspect(file.delivery.inspect, made.output("file").sha256)
+    return recorded(tools, stage, job.claim, seconds=file.looked, ran=file.report.facts)
 
 
-def _refuse(one: _File) -> Refused:
+def _refuse(one: File) -> Refused:
     """End what made a file that is not what it must be, and say why; the file is gone."""
     fault = _refusal(one.delivery, one.report)
     one.execution.fail(fault)
@@ -197,9 +164,9 @@ def _refuse(one: _File) -> Refused:
     return fault
 
 
-def _hand_over(tools: Tools, job: Job, delivery: DeliveryPlan, made: Made) -> None:
+def _delivery(tools: Tools, job: Job, delivery: DeliveryPlan, made: Made) -> NewDelivery:
     before = tools.catalog.current_delivery(delivery.ask_sha256) if job.refresh else None
-    tools.catalog.deliver(
+    return NewDelivery(
         job.claim,
         shot_id=job.claim.shot_id,
         rendition=job.rendition.name,

@@ -11,12 +11,10 @@ from typing import Literal
 from catalog.claims import Claim, Ending, stale
 from catalog.errors import StaleClaim, StoreUnavailable
 from tasks.errors import OutOfPatience, Verdict
+from tasks.pace import TOGETHER_SECONDS
 from tasks.tools import Tools
 from tasks.waiting import Interrupted, Waiting
 from tasks.work import Work
-
-TOGETHER_SECONDS = 0.25
-"""Shots that are done in less than this after each other are written down together."""
 
 log = logging.getLogger("dailies.line")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from catalog.claims import Claim
 from catalog.errors import Damaged, NotFound, StoreUnavailable
-from catalog.executions import NewExecution, Used
+from catalog.executions import NewExecution, Recorded, Used
 from catalog.ids import new_id
 from catalog.made import Made
 from catalog.publication import Figure, Publication, StagedFile
@@ -90,11 +90,10 @@ class Result:
 
 
 class Execution:
-    """An execution of `stage` for one shot's rendition: `begin` writes it down, `publish`, `stream_ended` or `fail`
-    end it."""
+    """An execution of `stage` for one shot's rendition; `begin` writes it down."""
 
     def __init__(self, tools: Tools, stage: Stage, claim: Claim, rendition: str) -> None:
-        self._tools, self.stage, self._claim, self._rendition = tools, stage, claim, rendition
+        self._tools, self.stage, self.claim, self.rendition = tools, stage, claim, rendition
         self._told = 0.0
         self.sha256 = stage.sha256
         self.id = new_id("x")
@@ -108,44 +107,23 @@ class Execution:
             with suppress(StoreUnavailable):  # what people see is late then; the work goes on
                 self._tools.catalog.progress(self.id, done / total)
 
-    def publish(self, result: Result, seconds: float) -> Made:
-        """Make the files visible (catalog/publication.py) and link the shot to them."""
+    def ended(self, result: Result, seconds: float) -> Publication:
+        """Its end, for the catalog's `publish_all`; or, where frames streamed on, for `finish_all_streamed`."""
         seconds = seconds if result.seconds is None else result.seconds
-        ended = [self.publication(result, seconds)]
-        (made,) = self._tools.patiently(
-            lambda: self._tools.catalog.publish_all(ended, claim=self._claim, then=lambda made: self.link(made[0].id))
-        )
-        return made
-
-    def publication(self, result: Result, seconds: float) -> Publication:
-        """Its end, for `catalog.publish_all`."""
         return Publication(
             self.id,
             result.files,
             result.ran,
             seconds,
-            gpu_seconds=self._gpu_seconds(seconds),
+            gpu_seconds=seconds if self.stage.device.startswith("cuda") else None,
             peak_vram_bytes=result.ran.get("peak_vram_bytes") or None,
             measurements=result.figures,
+            claim=self.claim,
         )
 
-    def stream_ended(self, seconds: float, ran: Mapping[str, Any] | None = None) -> None:
-        """All frames have streamed on; nothing is stored."""
-        catalog = self._tools.catalog
-        with catalog.together():
-            gpu_seconds = self._gpu_seconds(seconds)
-            stands = catalog.finish_streamed(
-                self.id, ran=ran or {}, seconds=seconds, gpu_seconds=gpu_seconds, claim=self._claim
-            )
-            self.link(stands)
-
-    def link(self, stands: str) -> None:
-        """The shot stands on what came of this execution: itself, or one with the same recipe that was done first."""
-        self._tools.catalog.link_many([self.linked(stands)])
-
     def linked(self, stands: str) -> tuple[str, str, str, bool]:
-        """The same, for `catalog.link_many`."""
-        return self._claim.shot_id, self._rendition, stands, stands == self.id
+        """The shot stands on what came of it, itself or one that was done first: for the catalog's `link_many`."""
+        return self.claim.shot_id, self.rendition, stands, stands == self.id
 
     def fail(self, error: BaseException) -> None:
         """Keep what is known about why it did not end well; never an error of its own, which would hide that one."""
@@ -155,18 +133,14 @@ class Execution:
         except StoreUnavailable as away:  # whoever ends its shot, or takes it over, ends it too
             log.warning("execution %s: %s cannot be written down: %s", self.id, verdict.code, away)
 
-    def _gpu_seconds(self, seconds: float) -> float | None:
-        return seconds if self.stage.device.startswith("cuda") else None
 
-
-def begin(tools: Tools, claim: Claim, executions: Sequence[Execution]) -> None:
+def begin(tools: Tools, executions: Sequence[Execution]) -> None:
     """Write down that these start together; a later one may read the frames of an earlier one. Raises StaleClaim."""
     with tools.catalog.together():
         for execution in executions:
             for name, digest in execution.stage.weights.items():
                 tools.catalog.record_weights(digest, name, *execution.stage.origin)
-        stages = [_facts(tools, one.stage, one.sha256, one.id) for one in executions]
-        tools.catalog.begin_all(stages, claim=claim)
+        tools.catalog.begin_all([(one.claim, _facts(tools, one.stage, one.sha256, one.id)) for one in executions])
 
 
 def _facts(tools: Tools, stage: Stage, sha256: str, execution_id: str) -> NewExecution:
@@ -187,21 +161,23 @@ def _facts(tools: Tools, stage: Stage, sha256: str, execution_id: str) -> NewExe
     }
 
 
-def record(
-    tools: Tools, stage: Stage, claim: Claim, rendition: str, *, seconds: float, ran: Mapping[str, Any]
-) -> tuple[str, str, str, bool]:
-    """Write down a stage that has run and left no file; how the shot is linked to it, for `catalog.link_many`."""
-    facts = _facts(tools, stage, stage.sha256, new_id("x"))
-    execution_id, made = tools.catalog.record(claim=claim, ran=ran, seconds=seconds, **facts)
-    return claim.shot_id, rendition, execution_id, made
+def recorded(tools: Tools, stage: Stage, claim: Claim, *, seconds: float, ran: Mapping[str, Any]) -> Recorded:
+    """A stage that has run and left no file, for the catalog's `record_all`."""
+    return Recorded(claim, _facts(tools, stage, stage.sha256, new_id("x")), ran, seconds)
 
 
 def standing(tools: Tools, sha256: str) -> Made | None:
     """The finished execution of that recipe whose files are all here and whole (they are re-hashed), else None."""
-    made = tools.catalog.find_done(sha256)
-    if made is None or not made.whole:
-        return None
-    return made if all(intact(tools, output.sha256, output.location) for output in made.outputs) else None
+    return all_standing(tools, [sha256]).get(sha256)
+
+
+def all_standing(tools: Tools, sha256s: Sequence[str]) -> dict[str, Made]:
+    """The same of many recipes; those that do not stand are missing."""
+    return {
+        sha256: made
+        for sha256, made in tools.catalog.find_done_many(sha256s).items()
+        if made.whole and all(intact(tools, output.sha256, output.location) for output in made.outputs)
+    }
 
 
 def intact(tools: Tools, sha256: str, location: str = "") -> bool:
@@ -211,21 +187,6 @@ def intact(tools: Tools, sha256: str, location: str = "") -> bool:
     except (Damaged, NotFound):
         return False
     return True
-
-
-def run_stored(tools: Tools, claim: Claim, rendition: str, stage: Stage, make: Callable[[Execution], Result]) -> Made:
-    """The result of a stage that stores files: reused where it stands, made by `make` where it does not."""
-    if (made := standing(tools, stage.sha256)) is not None:
-        tools.catalog.link(claim.shot_id, rendition, made.id, False)
-        return made
-    execution = Execution(tools, stage, claim, rendition)
-    begin(tools, claim, [execution])
-    started = time.monotonic()
-    try:
-        return execution.publish(make(execution), time.monotonic() - started)
-    except BaseException as error:
-        execution.fail(error)
-        raise
 
 
 class Metered(Iterator[Any]):

@@ -11,10 +11,11 @@ from models.errors import EngineError
 from models.svd import checkpoint
 from tasks import upscale
 from tasks.animate import animate, clip_of
-from tasks.execute import Execution, Result, run_stored, staged, standing
+from tasks.execute import Execution, Result, staged, standing
 from tasks.master import Target, write_master
 from tasks.planner.plan import RenditionPlan
 from tasks.recipe import SvdRecipe
+from tasks.stored import Storing, run_stored
 from tasks.svd import Bench, svd
 from tasks.tools import Tools
 from tasks.way import chain_of, files_of
@@ -36,11 +37,12 @@ def generate_shot(tools: Tools, claim: Claim, rendition: RenditionPlan, still: M
     if isinstance(rendition.animate, SvdRecipe) and standing(tools, stage.sha256) is None:
         stage = replace(stage, grant=_grant(tools, rendition.animate.model))
     try:
-        animated = run_stored(tools, claim, rendition.name, stage, step.animate)
+        animated = run_stored(tools, Storing(claim, rendition.name, stage, step.animate))
         if rendition.upscale is None:
             return animated
         stage = step.chain.upscale_frames(rendition.upscale, rendition, animated)
-        return run_stored(tools, claim, rendition.name, stage, lambda execution: step.upscale(execution, animated))
+        enlarge = Storing(claim, rendition.name, stage, lambda execution: step.upscale(execution, animated))
+        return run_stored(tools, enlarge)
     finally:
         step.discard()
 

@@ -10,15 +10,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 from catalog.claims import Claim
 from catalog.queries import ShotRow
-from tasks.endings import TOGETHER_SECONDS, Endings
+from tasks import steps
+from tasks.endings import Endings
 from tasks.errors import OutOfPatience, Verdict, decide
+from tasks.pace import TOGETHER_SECONDS, Pace
+from tasks.steps import Outcome, Step
 from tasks.tools import Tools
 from tasks.waiting import Interrupted, Waiting
 from tasks.work import Work
@@ -52,14 +55,15 @@ class Line:
 
     def prepare(self) -> None:
         """Stills of every shot; shots that turn out to be done leave the line here."""
+        pace, left = Pace(), list(self._claims)
         with self._to_the_end(self._prepared):
-            for number, claim in enumerate(self._claims):
+            while left:
                 if self._stopped.is_set() or self._tools.leaving() or self._tools.cancelled():
-                    self._endings.give_back(*self._claims[number:])
+                    self._endings.give_back(*left)
                     return
-                row = self._rows[claim.shot_id]
-                work = Work(self._tools, claim, row)
-                if self._step(work, work.prepare):
+                taken, left = left[: pace.shots], left[pace.shots :]
+                works = [Work(self._tools, claim, self._rows[claim.shot_id]) for claim in taken]
+                for work in self._step(works, steps.prepare, pace):
                     if work.wanted:
                         self._prepared.put(work)
                     else:
@@ -68,15 +72,16 @@ class Line:
     def generate(self) -> None:
         """Stored frames, for the renditions whose plan keeps them."""
         with self._to_the_end(self._generated):
-            while (work := self._prepared.get()) is not None:
-                if self._step(work, work.generate):
+            while works := self._next(self._prepared, 1):  # one takes minutes where another takes nothing
+                for work in self._step(works, steps.generate, Pace()):
                     self._generated.put(work)
 
     def deliver(self) -> None:
         """Files. A shot is done when all of its deliveries are."""
+        pace = Pace()
         with self._to_the_end(None):
-            while (work := self._next_generated()) is not None:
-                if self._step(work, work.deliver):
+            while works := self._next(self._generated, pace.shots):
+                for work in self._step(works, steps.deliver, pace):
                     self._endings.done(work)
 
     @contextmanager
@@ -92,23 +97,68 @@ class Line:
                 into.put(None)
             self._endings.write_down()
 
-    def _next_generated(self) -> Work | None:
-        """The next shot to deliver, None after the last; while there is none, what is done is written down."""
-        while True:
+    def _next(self, queue: SimpleQueue[Work | None], shots: int) -> list[Work]:
+        """The next shots of a step, those of them that are there, none after the last; meanwhile what is done is
+        written down."""
+        works: list[Work] = []
+        while len(works) < shots:
             try:
-                return self._generated.get(timeout=TOGETHER_SECONDS)
+                work = queue.get(block=not works, timeout=TOGETHER_SECONDS)
             except Empty:
+                if works:
+                    break
                 self._endings.write_down()
+                continue
+            if work is None:
+                if works:
+                    queue.put(None)  # for the next call
+                break
+            works.append(work)
+        return works
 
-    def _step(self, work: Work, step: Callable[[], None]) -> bool:
-        """Run one step of one shot; False when the shot has left the line."""
+    def _step(self, works: Sequence[Work], step: Step, pace: Pace) -> list[Work]:
+        """Run one step of these shots; those that are still on the line."""
+        innocent = [work for work in works if not work.row.deaths]
+        suspects = [[work] for work in works if work.row.deaths]
+        staying: list[Work] = []
+        for some in (innocent, *suspects):
+            if self._stopped.is_set() or self._tools.cancelled():
+                self._endings.give_back(*(work.claim for work in some))
+            elif some:
+                staying += self._together(some, step, pace)
+        return staying
+
+    def _together(self, works: Sequence[Work], step: Step, pace: Pace) -> list[Work]:
+        """Run it for all of them at once; those it went well for, at once or alone."""
+        began = time.monotonic()
+        outcomes: Sequence[Outcome]
+        try:
+            outcomes = step(self._tools, works)
+        except Exception as error:  # noqa: BLE001 - what becomes of each is decided by type
+            outcomes = [error] * len(works)
+        pace.took(len(works), time.monotonic() - began)
+        return [
+            work
+            for work, outcome in zip(works, outcomes, strict=True)
+            if outcome is None or self._again(work, step, outcome)
+        ]
+
+    def _again(self, work: Work, step: Step, outcome: Exception) -> bool:
+        """What becomes of a shot whose step came to this, with more tries of it alone; False when it left the line."""
+        first: list[Exception] = [outcome]
+
+        def once() -> None:
+            error = first.pop() if first else step(self._tools, [work])[0]
+            if error is not None:
+                raise error
+
         attempt, kills = 1, 0
         while True:
-            if self._stopped.is_set() or self._tools.cancelled():
+            if not first and (self._stopped.is_set() or self._tools.cancelled()):
                 self._endings.give_back(work.claim)
                 return False
             try:
-                self._waiting.through(step)
+                self._waiting.through(once)
                 return True
             except Interrupted:
                 self._endings.give_back(work.claim)

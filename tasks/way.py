@@ -1,4 +1,4 @@
-"""The way of a shot: prepare -> generate -> deliver, each leaving what the next one reads in the catalog.
+"""The beginning of a shot's way: its picture in the store, and the still of each rendition.
 
 `prepare` makes the stills (here), `generate` what is stored of the frames (masters and mezzanines), `deliver` lets
 frames stream from there through interpolation and the encoder into inspected, published files. Every step looks in the
@@ -8,7 +8,7 @@ catalog first, so a shot that was interrupted goes on where it was.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from catalog.claims import Claim
@@ -17,8 +17,9 @@ from catalog.publication import StagedFile
 from manifests.errors import InputError, Problem
 from tasks import prepare, upscale
 from tasks.chain import Chain
-from tasks.execute import Execution, Result, intact, run_stored, staged
+from tasks.execute import Execution, Result, intact, staged
 from tasks.planner.plan import RenditionPlan, ShotPlan
+from tasks.stored import Storing, run_stored
 from tasks.tools import Tools
 
 
@@ -31,15 +32,17 @@ def chain_of(tools: Tools) -> Chain:
     return Chain(tools.ffmpeg, tools.weights_dir, tools.device)
 
 
-def prepare_shot(tools: Tools, claim: Claim, plan: ShotPlan, rendition: RenditionPlan) -> Made:
-    """The still of one rendition; its source is stored first, so that the bytes planned are the bytes staged.
+def still(
+    tools: Tools, claim: Claim, plan: ShotPlan, rendition: RenditionPlan, keep: Callable[[str, str], str]
+) -> Storing:
+    """What makes the still of one rendition. Its source is stored first, so that the bytes planned are those staged.
 
-    Raises PictureChanged, InputError, EngineError.
+    `keep` is `kept` or remembers it. Raises PictureChanged, InputError; EngineError, where it is enlarged first.
     """
     store = tools.catalog.store
-    source, mask = _stored(tools, plan.picture.path, plan.picture.sha256), None
+    source, mask = keep(plan.picture.path, plan.picture.sha256), None
     if plan.picture.mask:
-        mask = _stored(tools, plan.picture.mask, plan.picture.mask_sha256)
+        mask = keep(plan.picture.mask, plan.picture.mask_sha256)
     chain = chain_of(tools)
     enlarged: Made | None = None
     scale = 1
@@ -55,16 +58,16 @@ def prepare_shot(tools: Tools, claim: Claim, plan: ShotPlan, rendition: Renditio
             )
             return Result([StagedFile(target, "picture", "upscaled", media)], ran)
 
-        enlarged = run_stored(tools, claim, "", stage, enlarge)
-        source = enlarged.output("picture").sha256
+        enlarged = run_stored(tools, Storing(claim, "", stage, enlarge))
+    picture_sha256 = enlarged.output("picture").sha256 if enlarged else source
 
-    def make(execution: Execution) -> Result:
+    def make(_: Execution) -> Result:
         with tempfile.TemporaryDirectory(dir=store.incoming) as folder:
-            picture, matte = store.path(source), store.path(mask) if mask else None
+            picture, matte = store.path(picture_sha256), store.path(mask) if mask else None
             files = prepare.prepare(picture, matte, rendition.prepare, Path(folder), scale=scale)
             return Result([StagedFile(_moved(tools, path), role, "still") for role, path in files.items()])
 
-    return run_stored(tools, claim, rendition.name, chain.prepare(rendition, plan.picture, enlarged), make)
+    return Storing(claim, rendition.name, chain.prepare(rendition, plan.picture, enlarged), make)
 
 
 def files_of(made: Made) -> Mapping[str, Path]:
@@ -72,7 +75,7 @@ def files_of(made: Made) -> Mapping[str, Path]:
     return {output.role: output.path for output in made.outputs}
 
 
-def _stored(tools: Tools, path: str, sha256: str) -> str:
+def kept(tools: Tools, path: str, sha256: str) -> str:
     """The digest of a source picture, stored now if it is not; its file is fetched by who needs it."""
     if tools.catalog.holds(sha256) and intact(tools, sha256):
         return sha256

@@ -1,31 +1,31 @@
-"""The work on one claimed shot, in three steps: its stills, what is stored of its frames, its files.
+"""One claimed shot on the line: what is wanted of it, and what it has so far.
 
-A picture that changed since it was planned is planned anew, a clip that drifts from its product goes to the camera
-engine, and what stands already is served as it is.
+A picture that changed since it was planned is planned anew, and a clip that drifts from its product goes to the camera
+engine.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from catalog.claims import Claim
-from catalog.deliveries import Reuse
 from catalog.made import Made
 from catalog.queries import ShotRow, run
 from manifests.ask import Ask
 from manifests.errors import InputError
-from tasks.deliver import Job, Refused, deliver_rendition
-from tasks.execute import intact
+from tasks.encode_pass import Job
 from tasks.generate import generate_shot
 from tasks.planner.plan import DeliveryPlan, RenditionPlan, ShotPlan
 from tasks.planner.shot import camera_fallback, plan_shot
 from tasks.prepare import PictureFacts, look
+from tasks.stored import run_stored
 from tasks.submission import new_renditions
 from tasks.svd import Drifted
 from tasks.tools import Tools
-from tasks.way import PictureChanged, prepare_shot
+from tasks.way import kept, still
 
 log = logging.getLogger("dailies.line")
 
@@ -38,7 +38,6 @@ class Work:
     claim: Claim
     row: ShotRow
     plan: ShotPlan = field(init=False)
-    """Read by `prepare`."""
     wanted: dict[str, list[DeliveryPlan]] = field(default_factory=dict)
     stills: dict[str, Made] = field(default_factory=dict)
     stored: dict[str, Made] = field(default_factory=dict)
@@ -50,19 +49,14 @@ class Work:
         """Those with something to make."""
         return [rendition for rendition in self.plan.renditions if self.wanted.get(rendition.name)]
 
-    def prepare(self) -> None:
-        """Its stills, of what is wanted."""
-        self.plan = ShotPlan.model_validate(self.row.plan)
-        try:
-            self._make_stills()
-        except PictureChanged:
-            self._plan_anew()
-            self._make_stills()
+    @property
+    def deliveries(self) -> list[tuple[str, DeliveryPlan]]:
+        """All that was asked for, beside the names of its renditions."""
+        return [(rendition.name, delivery) for rendition in self.plan.renditions for delivery in rendition.deliveries]
 
-    def _make_stills(self) -> None:
-        self.wanted = self._missing()
-        for rendition in self.renditions:
-            self.stills[rendition.name] = prepare_shot(self.tools, self.claim, self.plan, rendition)
+    def read_plan(self) -> None:
+        """Its plan, as it stands in the catalog."""
+        self.plan = ShotPlan.model_validate(self.row.plan)
 
     def generate(self) -> None:
         """Stored frames, for the renditions whose plan keeps them."""
@@ -74,8 +68,7 @@ class Work:
 
     def _store(self, rendition: RenditionPlan) -> None:
         if rendition.master:
-            still = self.stills[rendition.name]
-            self.stored[rendition.name] = generate_shot(self.tools, self.claim, rendition, still)
+            self.stored[rendition.name] = generate_shot(self.tools, self.claim, rendition, self.stills[rendition.name])
 
     def _by_camera(self, rendition: RenditionPlan, drift: Drifted) -> RenditionPlan:
         """The same rendition by the camera engine, its still made; the shot's plan says so from now on."""
@@ -90,41 +83,21 @@ class Work:
         log.warning("shot %s: %s; the camera engine makes %s", self.row.key, drift, rendition.name)
         renditions = tuple(camera if one.name == rendition.name else one for one in self.plan.renditions)
         notes = (*self.plan.notes, f"{rendition.name}: {drift}; made by the camera engine")
-        still = prepare_shot(self.tools, self.claim, self.plan, camera)  # first: what fails here is tried again whole
+        make = still(self.tools, self.claim, self.plan, camera, partial(kept, self.tools))
+        made = run_stored(self.tools, make)  # first: what fails here is tried again whole
         self._replan(self.plan.model_copy(update={"renditions": renditions, "notes": notes}))
         missing = {one.preset for one in self.wanted[camera.name]}
-        self.stills[camera.name] = still
+        self.stills[camera.name] = made
         self.wanted[camera.name] = [one for one in camera.deliveries if one.preset in missing]
         return camera
 
-    def deliver(self) -> None:
-        """The files of all renditions, also after one that was refused."""
-        refused: list[Refused] = []
-        for rendition in self.renditions:
-            name = rendition.name
-            wanted, still, stored = self.wanted[name], self.stills[name], self.stored.get(name)
-            try:
-                deliver_rendition(self.tools, Job(self.claim, rendition, wanted, still, stored, self.plan.refresh))
-            except Refused as fault:
-                refused.append(fault)
-        if refused:
-            raise refused[0]
+    def job(self, rendition: RenditionPlan) -> Job:
+        """What is to be delivered of a rendition."""
+        name = rendition.name
+        wanted, made, stored = self.wanted[name], self.stills[name], self.stored.get(name)
+        return Job(self.claim, rendition, wanted, made, stored, self.plan.refresh)
 
-    def _missing(self) -> dict[str, list[DeliveryPlan]]:
-        """What is to be made, by rendition; deliveries that stand, and whose bytes do, are served as they are."""
-        missing: dict[str, list[DeliveryPlan]] = {}
-        reuses: list[Reuse] = []
-        for rendition in self.plan.renditions:
-            for delivery in rendition.deliveries:
-                made = None if self.plan.refresh else self.tools.catalog.current_delivery(delivery.ask_sha256)
-                if made is not None and all(intact(self.tools, part) for part in (made.artifact, made.poster) if part):
-                    reuses.append(Reuse(self.row.id, rendition.name, made.id))
-                else:
-                    missing.setdefault(rendition.name, []).append(delivery)
-        self.tools.catalog.reuse_deliveries(reuses)
-        return missing
-
-    def _plan_anew(self) -> None:
+    def plan_anew(self) -> None:
         """The picture is another one now: look again and plan again, under the names that were promised."""
         ask = Ask.model_validate(self.row.ask)
         names = {one.preset: one.name for shared in self.plan.renditions for one in shared.deliveries}

@@ -23,7 +23,7 @@ from typing import Any
 import imageio_ffmpeg
 from PIL import Image
 
-from tasks import deliver, prepare
+from tasks import encode_pass, prepare
 from tasks.encode import Encoded, Output
 from tasks.inspect import Measurement, Report
 from tasks.recipe import sha256_of
@@ -85,9 +85,9 @@ def install(sleep: float = 0.0) -> Clock:
         return Report({**_ONE, "bytes": path.stat().st_size}, (Measurement("motion", 1.0, 0.5, True),), ())
 
     prepare.prepare = still
-    deliver.animate = frames  # type: ignore[assignment]
-    deliver.encode = encoded  # type: ignore[assignment]
-    deliver.inspect = inspected
+    encode_pass.animate = frames  # type: ignore[assignment]
+    encode_pass.encode = encoded  # type: ignore[assignment]
+    encode_pass.inspect = inspected
     return clock
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from flows.request import Request
 from flows.settings import Settings
 from flows.worker_name import worker_name
 from flows.workshop import workshop
+from tasks import steps
 from tasks.submission import submit
 from tasks.work import Work
 
@@ -36,14 +38,16 @@ def run_per_task(manifest: Path) -> None:
         rows = {row.id: row for row in shots_of(catalog, run_id, ["claimed"])}
         works = [Work(tools, claim, rows[claim.shot_id]) for claim in claims]
 
-        def finish(number: int) -> None:
-            works[number].deliver()
-            catalog.finish_shot(works[number].claim, "done")
+        def step(name: str, number: int) -> None:
+            (error,) = getattr(steps, name)(tools, [works[number]])
+            if error is not None:
+                raise error
+            if name == "deliver":
+                catalog.finish_shot(works[number].claim, "done")
 
-        steps = [lambda number: works[number].prepare(), lambda number: works[number].generate(), finish]
         tasks = [
-            task(name=name, cache_policy=NO_CACHE, persist_result=False)(step)
-            for name, step in zip(("prepare", "generate", "deliver"), steps, strict=True)
+            task(name=name, cache_policy=NO_CACHE, persist_result=False)(partial(step, name))
+            for name in ("prepare", "generate", "deliver")
         ]
         futures: list[Any] = []
         for number in range(len(works)):

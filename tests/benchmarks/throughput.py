@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.benchmarks.bars import Bar, show
 from tests.benchmarks.planning import write_pictures
 
-SHOTS, BASELINE, LONG, PAIR = 1_000, 300, 10_000, 240
+SHOTS, BASELINE, LONG, PAIR = 1_000, 300, 10_000, 1_200
 PICTURES = 10
 SHOTS_PER_SECOND, RATIO, CALLS, MEGABYTES, TWICE = 40.0, 0.1, 0.1, 50.0, 1.8
 SLEEP = 0.1

@@ -100,13 +100,13 @@ def run(how: str, manifest: Path) -> dict[str, float]:
     from flows import run as flows_run
     from flows.product_broll import product_broll
     from flows.request import Request
+    from tasks import steps
     from tasks.endings import Endings
-    from tasks.work import Work
     from tests.benchmarks import null_engines, per_task
 
     meter, clock = Meter(), null_engines.install()
     for name in ("prepare", "generate", "deliver"):
-        meter.time(Work, name, "stages")
+        meter.time(steps, name, "stages")
     meter.time(Endings, "write_down", "stages")
     meter.time(Request, "plan", "beside")
     meter.time(Request, "load", "beside")

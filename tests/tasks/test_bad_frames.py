@@ -62,12 +62,12 @@ STORED = {"render": {"rate": 10}}
 ENLARGED = {"render": {"height": 160}}
 STAGES: dict[str, tuple[str, dict[str, Any], Callable[[Any], Any]]] = {
     "prepare, black": ("tasks.prepare.prepare", {}, blackened),
-    "animate, black": ("tasks.deliver.animate", {}, black),
-    "animate, frozen": ("tasks.deliver.animate", {}, frozen),
+    "animate, black": ("tasks.encode_pass.animate", {}, black),
+    "animate, frozen": ("tasks.encode_pass.animate", {}, frozen),
     "the stored master, black": ("tasks.generate.animate", STORED, black),
     "the stored master, frozen": ("tasks.generate.animate", STORED, frozen),
-    "interpolate, black": ("tasks.deliver.interpolated", STORED, between(black)),
-    "interpolate, frozen": ("tasks.deliver.interpolated", STORED, between(frozen)),
+    "interpolate, black": ("tasks.encode_pass.interpolated", STORED, between(black)),
+    "interpolate, frozen": ("tasks.encode_pass.interpolated", STORED, between(frozen)),
     "upscale, black": ("tasks.upscale._enlarged", ENLARGED, black),
     "upscale, frozen": ("tasks.upscale._enlarged", ENLARGED, frozen),
 }
@@ -81,7 +81,7 @@ def test_bad_frames_of_any_stage_are_never_published(
     where, more, spoil = STAGES[stage]
     module, _, name = where.rpartition(".")
     target = import_module(module)
-    monkeypatch.setattr("tasks.deliver.can_be_planes", lambda recipe: False)  # frames as RGB, whatever the move
+    monkeypatch.setattr("tasks.encode_pass.can_be_planes", lambda recipe: False)  # frames as RGB, whatever the move
     monkeypatch.setattr(target, name, Spoiled(getattr(target, name), spoil))
     rows: list[dict[str, Any]] = []
     for number, key in enumerate(("bad", "good")):
