@@ -9,6 +9,7 @@ past it; and opening a catalog expands it, but only `dailies migrate` contracts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -44,8 +45,14 @@ def current_revision(connection: Connection) -> str | None:
 
 def known_revisions() -> list[str]:
     """The revisions this code knows, oldest first."""
-    script = ScriptDirectory.from_config(alembic_config())
-    return [revision.revision for revision in script.walk_revisions()][::-1]
+    return _known(MIGRATIONS)[1]
+
+
+@cache
+def _known(folder: Path) -> tuple[ScriptDirectory, list[str]]:
+    """Read once: every batch opens the catalog anew."""
+    script = ScriptDirectory(str(folder))
+    return script, [revision.revision for revision in script.walk_revisions()][::-1]
 
 
 @dataclass(frozen=True)
@@ -100,8 +107,7 @@ def _upgrade(database: Database, head: str) -> None:
 
 
 def _standing(connection: Connection, name: str) -> Standing:
-    script = ScriptDirectory.from_config(alembic_config())
-    known = [revision.revision for revision in script.walk_revisions()][::-1]
+    script, known = _known(MIGRATIONS)
     found, head = current_revision(connection), known[-1]
     oldest = None
     if found is not None and inspect(connection).has_table(Compatibility.__tablename__):

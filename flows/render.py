@@ -19,7 +19,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from catalog.claims import Claim
 from catalog.errors import CatalogError
 from catalog.failpoints import reach
-from catalog.queries import BatchRow, batch, batch_shots
+from catalog.queries import BatchRow, batch, batch_shots, shots_in_batch
 from flows.own_worker import LOCAL, own_worker
 from flows.prefect_hints import cancelled_by_a_person
 from flows.settings import Settings
@@ -62,7 +62,7 @@ def render(run_id: str, batch_id: str) -> None:
             batch_id, "running", worker_id=tools.worker_id or None, flow_run_id=flow_run.id or None
         )
         reach("batch.begun")
-        shots = [row.id for row in batch_shots(tools.catalog, batch_id)]
+        shots = shots_in_batch(tools.catalog, batch_id)
         claims = tools.catalog.claim(batch_id, shots, worker_name(), settings.lease_seconds)
         try:
             with watch.over(tools, run_id, claims, settings.lease_seconds, flow_run.id or None):

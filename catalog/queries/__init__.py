@@ -15,6 +15,7 @@ from catalog.queries.runs import (
     run,
     run_state,
     shot,
+    shots_in_batch,
     shots_of,
     unkept_runs,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "run_state",
     "run_status",
     "shot",
+    "shots_in_batch",
     "shots_of",
     "unkept_runs",
     "workers",

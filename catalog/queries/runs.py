@@ -138,10 +138,16 @@ def shot(catalog: Ledger, name: str) -> ShotRow:
     raise NotFound(f"no shot '{name}' in this catalog")
 
 
-def batch_shots(catalog: Ledger, batch_id: str, states: Sequence[str] | None = None) -> list[ShotRow]:
-    """The shots that were cut into a batch, in the order of the manifest, all or those in `states`."""
-    wanted = [Shot.id.in_(select(BatchShot.shot_id).where(BatchShot.batch_id == batch_id))]
-    return _shots(catalog, *wanted, *([Shot.state.in_(states)] if states is not None else []))
+def shots_in_batch(catalog: Ledger, batch_id: str) -> Sequence[str]:
+    """Ids of the shots that were cut into a batch, in the order of the manifest."""
+    with catalog.database.read() as connection:
+        query = select(BatchShot.shot_id).where(BatchShot.batch_id == batch_id).order_by(BatchShot.shot_id)
+        return connection.scalars(query).all()
+
+
+def batch_shots(catalog: Ledger, batch_id: str) -> list[ShotRow]:
+    """The shots that were cut into a batch, in the order of the manifest."""
+    return _shots(catalog, Shot.id.in_(select(BatchShot.shot_id).where(BatchShot.batch_id == batch_id)))
 
 
 def _runs(catalog: Ledger, *wanted: ColumnElement[bool], limit: int) -> list[RunRow]:

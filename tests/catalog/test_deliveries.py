@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from catalog import queries
 from catalog.claims import Claim
-from catalog.deliveries import Delivered, Reuse
+from catalog.deliveries import Delivered, NewDelivery, Reuse
 from catalog.errors import CatalogError, NotFound, StaleClaim
 from catalog.queries import damage
 from tests.catalog.conftest import Workplace
@@ -57,6 +58,37 @@ def test_the_same_ask_keeps_its_delivery_another_ask_supersedes_it(place: Workpl
     run_id = second.shot_id.split(".")[0]
     (row,) = queries.deliveries_of(place.catalog, run_id=run_id)
     assert (row.delivery.id, row.made, row.shot_id) == (old.id, False, second.shot_id)
+
+
+def test_deliveries_of_many_shots_are_made_at_once(place: Workplace) -> None:
+    (old,) = claim_run(place)
+    replaced = deliver(place, old, b"old", "old ask")
+    claims = claim_run(place, count=3)
+    made = [place.make(f"recipe {number}", b"clip%d" % number) for number in range(3)]
+    wanted = [
+        NewDelivery(
+            claim,
+            shot_id=claim.shot_id,
+            rendition="16x9",
+            preset="web_1080p",
+            ask_sha256=f"ask {number}",
+            artifact=one.outputs[0].sha256,
+            poster=None,
+            execution_id=one.id,
+        )
+        for number, (claim, one) in enumerate(zip(claims, made, strict=True))
+    ]
+    ids = place.catalog.deliver_all(wanted)
+    assert place.catalog.deliver_all(wanted) == ids  # its answer may have been lost
+    current = place.catalog.current_deliveries([f"ask {number}" for number in range(3)])
+    assert [current[f"ask {number}"][0].id for number in range(3)] == ids
+    assert [current[f"ask {number}"][0].path.read_bytes() for number in range(3)] == [b"clip0", b"clip1", b"clip2"]
+    everything = {row.delivery.id: row.delivery.state for row in queries.deliveries_of(place.catalog, superseded=True)}
+    assert everything == {replaced.id: "superseded"} | dict.fromkeys(ids, "current")
+    place.catalog.release(claims[1:2])
+    with pytest.raises(StaleClaim):
+        place.catalog.deliver_all([replace(one, ask_sha256="another ask") for one in wanted])
+    assert place.catalog.current_delivery("another ask") is None
 
 
 def test_a_refresh_supersedes_even_the_same_bytes(place: Workplace) -> None:

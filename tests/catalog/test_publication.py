@@ -107,6 +107,41 @@ def test_what_ended_together_becomes_visible_together_or_not_at_all(place: Workp
     assert {place.catalog.execution(one).state for one in (wide, tall)} == {"failed"}
 
 
+def test_a_lost_claim_costs_other_shots_nothing(place: Workplace) -> None:
+    """Published together it is refused; then those of each shot alone."""
+    mine, lost = place.claim(count=2)
+    ids = [place.begin(claim.shot_id, claim=claim) for claim in (mine, lost)]
+    place.catalog.release([lost])
+    ended = [
+        Publication(one, [place.stage(one.encode())], {}, 1.0, claim=claim)
+        for one, claim in zip(ids, (mine, lost), strict=True)
+    ]
+    with pytest.raises(StaleClaim):
+        place.catalog.publish_all(ended)
+    assert count(place, "artifacts") == 0
+    assert place.catalog.execution(ids[0]).state == "running" and ended[0].files[0].path.exists()
+    (made,) = place.catalog.publish_all(ended[:1])
+    with pytest.raises(StaleClaim):
+        place.catalog.publish_all(ended[1:])
+    assert [path.read_bytes() for path in files(place)] == [ids[0].encode()] and made.whole
+    assert not ended[1].files[0].path.exists(), "what was refused is gone"
+
+
+def test_the_same_recipe_twice_at_once_is_done_once(place: Workplace) -> None:
+    claims = place.claim(count=2)
+    ids = [place.begin("recipe", claim=claim) for claim in claims]
+    ended = [
+        Publication(one, [place.stage(b"clip")], {}, 1.0, claim=claim) for one, claim in zip(ids, claims, strict=True)
+    ]
+    made = place.catalog.publish_all(ended)
+    assert [one.id for one in made] == [ids[0], ids[0]]
+    assert [place.catalog.execution(one).state for one in ids] == ["done", "void"]
+    streams = [place.begin("stream", claim=claim) for claim in claims]
+    ends = [Publication(one, (), {}, 1.0, claim=claim) for one, claim in zip(streams, claims, strict=True)]
+    assert place.catalog.finish_all_streamed(ends) == [streams[0], streams[0]]
+    assert place.catalog.finish_all_streamed(ends) == [streams[0], streams[0]]  # its answer may have been lost
+
+
 def test_what_has_run_is_recorded_once(place: Workplace) -> None:
     clip = place.make("clip", b"clip").outputs[0].sha256
     facts: NewExecution = {
