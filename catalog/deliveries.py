@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Select, bindparam, insert, select, update
 from sqlalchemy.orm import aliased
 
 from catalog.claims import Claim, check_claims
+from catalog.dialect import one_publisher
 from catalog.errors import CatalogError, NotFound
 from catalog.failpoints import reach
 from catalog.ids import new_id
@@ -115,6 +116,7 @@ class DeliveryLedger(Ledger):
         (`NOT_PRESENT`: a file is not in the store).
         """
         with self.database.write() as connection:
+            one_publisher(connection)
             check_claims(connection, [one.claim for one in wanted])
             self._check_present(connection, {file for one in wanted for file in (one.artifact, one.poster) if file})
             places = _places(connection, list({one.shot_id for one in wanted}))
@@ -223,6 +225,7 @@ class _Content:
 
 def serve_again(connection: Connection, reuses: Sequence[Reuse]) -> None:
     """`DeliveryLedger.reuse_deliveries` inside a transaction that does more; at most a chunk of them at once."""
+    one_publisher(connection)
     query = select(Delivery).where(Delivery.id.in_([reuse.delivery_id for reuse in reuses]))
     older = {row.id: row for row in connection.execute(query)}
     places = _places(connection, [reuse.shot_id for reuse in reuses])

@@ -245,14 +245,18 @@ def export(
         if preset or item or tag:
             wanted = {row.shot_id for row in rows}
             shots = [shot for shot in shots if shot.id in wanted]
-        made = write_out_folder(
-            tools.catalog,
-            folder.absolute(),
-            shots,
-            rows,
-            copy=True,
-            progress=lambda done, total: told.step("copying", done, total),
-        )
+        try:
+            made = write_out_folder(
+                tools.catalog,
+                folder.absolute(),
+                shots,
+                rows,
+                copy=True,
+                progress=lambda done, total: told.step("copying", done, total),
+            )
+        except OSError as error:
+            found = f"'{folder}' cannot be written: {error.strerror or error}"
+            raise InputError(Problem("FOLDER_AWAY", found, "make it writable, make room, or name another")) from error
     if as_json:
         print_json({"run": chosen, "folder": made.folder, "files": list(made.files.values()), "index": made.index_csv})
     else:

@@ -14,6 +14,7 @@ from typing import Final
 from catalog.catalog import Catalog
 from catalog.errors import CatalogError
 from catalog.queries import workers
+from flows.prefect_home import down
 from flows.settings import Settings
 from flows.station import Station
 from flows.supervisor import Child, Event, Program, stop_all
@@ -99,7 +100,7 @@ class House:
         while not self._signals and not self._answers():
             self._heard_of(self._server.tend())
             if time.monotonic() - began > START_SECONDS:
-                raise RuntimeError(f"Prefect's server does not answer at {self._api}; see {self._server.program.log}")
+                raise down(f"Prefect's server does not answer at {self._api}", f"see {self._server.program.log}")
             time.sleep(TICK_SECONDS)
         told = Child(_deployments(self._settings, nightly))
         try:

@@ -11,10 +11,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from manifests.errors import InputError, Problem
 
 _QUIET = {
     "DO_NOT_TRACK": "1",
@@ -35,6 +39,8 @@ _SERVER = {
 }
 _START_SECONDS = 120.0
 """A first start on a fresh home takes 15 s and more."""
+_SEEK_SECONDS = 10.0
+"""For a server that others run, and may be starting again."""
 
 
 def settle(home: Path) -> None:
@@ -53,10 +59,10 @@ def start_server() -> Callable[[], None]:
 
     Call it after `settle` and before `prefect` is imported: the server's seconds of start then pass while this process
     imports and plans, and Prefect finds its address in `PREFECT_API_URL`. Does nothing where that names a server
-    already. The returned function waits, and raises RuntimeError where the server did not come up.
+    already. The returned function waits, and raises InputError (`PREFECT_DOWN`) where no server answers.
     """
-    if os.environ.get("PREFECT_API_URL"):
-        return lambda: None
+    if named := os.environ.get("PREFECT_API_URL"):
+        return lambda: _seek(named)
     # Listening before the server is there: no port is taken in between, and who asks too early simply waits.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
@@ -78,10 +84,35 @@ def _await(url: str, server: subprocess.Popen[bytes]) -> None:
     except OSError as error:  # refused, reset, too late, or an answer that is an error
         ended = server.poll()
         found = "is not answering" if ended is None else f"ended with {ended}"
-        raise RuntimeError(
-            f"Prefect's server {found} at {url} ({error}); `dailies doctor` tells what is missing, "
-            "PREFECT_API_URL names another server"
+        raise down(
+            f"Prefect's server {found} at {url} ({error})",
+            "`dailies doctor` tells what is missing; PREFECT_API_URL names another server",
         ) from error
+
+
+def _seek(url: str) -> None:
+    """Whether anything answers where PREFECT_API_URL says, whatever it answers: its own client asks the rest."""
+    until = time.monotonic() + _SEEK_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=_SEEK_SECONDS):
+                return
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionError | TimeoutError | socket.gaierror):
+                return  # it is there, and speaks HTTP or TLS in a way that is not ours to judge
+            if time.monotonic() > until:
+                raise down(
+                    f"no Prefect server answers at {url}, which PREFECT_API_URL names ({error.reason})",
+                    "start it, or unset PREFECT_API_URL: a run then brings its own",
+                ) from error
+        except OSError:  # it broke off in the middle: somebody is there
+            return
+        time.sleep(0.5)
+
+
+def down(found: str, remedy: str) -> InputError:
+    """The error of a Prefect server that is not there."""
+    return InputError(Problem("PREFECT_DOWN", found, remedy))
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
