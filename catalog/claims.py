@@ -192,6 +192,7 @@ class ClaimLedger(Ledger):
         with self.database.write() as connection:
             for part in chunks(claims):
                 owners = {claim.shot_id: claim.owner for claim in part}
+                _still_held(connection, part)  # all lock in one order
                 rows = connection.execute(
                     update(Shot)
                     .where(_held(part))
@@ -216,7 +217,7 @@ class ClaimLedger(Ledger):
         released: list[str] = []
         with self.database.write() as connection:
             for part in chunks(claims):
-                held = connection.scalars(select(Shot.id).where(_held(part)).with_for_update()).all()
+                held = [claim.shot_id for claim in _still_held(connection, part)]
                 put_back(connection, held, "its shot was given back", died=False)
                 released += held
         return sorted(released)

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 from sqlalchemy.orm import aliased
 
 from catalog.claims import Claim, check_claims
@@ -327,7 +327,10 @@ def select_deliveries() -> Select[*tuple[Any, ...]]:
 
 _BY_ID = Lookup(select_deliveries(), Delivery.id)
 _USABLE = Lookup(
-    select_deliveries().where(Delivery.state == "current", Artifact.state == "present").order_by(Delivery.id),
+    # SQLite would rather read every artifact that is present than look up three deliveries, if it could.
+    select_deliveries()
+    .where(Delivery.state == "current", func.coalesce(Artifact.state, "") == "present")
+    .order_by(Delivery.id),
     Delivery.ask_sha256,
 )
 

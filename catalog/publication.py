@@ -66,12 +66,13 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         *,
         first: Callable[[], object] = lambda: None,
         then: Callable[[list[Made]], object] = lambda made: None,
+        withdraw: bool = True,
     ) -> list[Made]:
         """`publish` several executions that ended together: all of them become visible at once, or none.
 
         What `first` writes is written with the journal, and what `then` writes of what now stands becomes visible with
-        the files: each in one transaction. Raises as `publish` does, and what those two raise; those of several shots
-        are not withdrawn then, for one of them must not cost the others their files: publish those of each alone.
+        the files: each in one transaction. Raises as `publish` does, and what those two raise. Without `withdraw` they
+        stay as they were then, for one must not cost the others their files: publish each alone.
         """
         for one in publications:
             roles = [file.role for file in one.files]
@@ -85,7 +86,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         except StoreUnavailable:
             raise
         except CatalogError as error:
-            for one in publications if len(claims) == 1 else ():
+            for one in publications if withdraw else ():
                 self._withdraw(one.execution_id, error.code, str(error))
                 for file in one.files:
                     self.store.discard(file.path)

@@ -223,6 +223,7 @@ def _write_shots(connection: Connection, run_id: str, name: str, shots: Iterable
     from catalog.deliveries import Reuse, serve_again  # deliveries know claims, and claims know runs
 
     keys: set[str] = set()
+    reuses: list[Reuse] = []
     rest = enumerate(shots, start=1)
     while part := list(islice(rest, WRITTEN_AT_ONCE)):
         twice = [shot.key for _, shot in part if shot.key in keys or keys.add(shot.key)]
@@ -237,9 +238,9 @@ def _write_shots(connection: Connection, run_id: str, name: str, shots: Iterable
         for table, rows in values:
             if rows:
                 connection.execute(insert(table), rows)
-        reuses = [Reuse(of, rendition, delivery) for of, _, shot in named for rendition, delivery in shot.reuses]
-        for some in chunks(reuses):
-            serve_again(connection, some)
+        reuses += [Reuse(of, rendition, delivery) for of, _, shot in named for rendition, delivery in shot.reuses]
+    for some in chunks(reuses):  # at the end: until the transaction is over nobody else publishes
+        serve_again(connection, some)
     return len(keys)
 
 

@@ -6,6 +6,7 @@ Import this module before `prefect`, which reads its settings once.
 from __future__ import annotations
 
 import atexit
+import http.client
 import logging
 import os
 import socket
@@ -105,8 +106,10 @@ def _seek(url: str) -> None:
                     f"no Prefect server answers at {url}, which PREFECT_API_URL names ({error.reason})",
                     "start it, or unset PREFECT_API_URL: a run then brings its own",
                 ) from error
-        except OSError:  # it broke off in the middle: somebody is there
+        except (OSError, http.client.HTTPException):  # it broke off, or speaks something else: somebody is there
             return
+        except ValueError as error:
+            raise down(f"PREFECT_API_URL is no address: '{url}' ({error})", "http://HOST:4200/api, say") from error
         time.sleep(0.5)
 
 

@@ -10,7 +10,7 @@ from catalog.made import Made
 from models.errors import EngineError
 from tasks.encode_pass import EncodePass, File, Job
 from tasks.errors import Cancelled
-from tasks.execute import Stage, all_standing, begin, recorded
+from tasks.execute import Stage, all_standing, begin, fail_all, recorded
 from tasks.inspect import Report
 from tasks.pace import Together
 from tasks.planner.plan import DeliveryPlan
@@ -33,7 +33,7 @@ def deliver_renditions(tools: Tools, jobs: Sequence[Job]) -> list[Exception | No
     """Make what `jobs` want, all that is missing of each in one pass over its frames; of each why it is not there.
 
     Refused where a finished file fails its preset (the others are delivered all the same), EngineError, Cancelled,
-    StaleClaim. Raises what befalls all of them before the first is made.
+    StaleClaim. What it raises may be the fault of one: ask again, for each alone.
     """
     asked = [(job, delivery, stage) for job in jobs for delivery, stage in _encodes(tools, job)]
     found = all_standing(tools, [stage.sha256 for _, _, stage in asked])
@@ -73,10 +73,10 @@ def _encodes(tools: Tools, job: Job) -> list[tuple[DeliveryPlan, Stage]]:
 def _serve(tools: Tools, there: Sequence[tuple[Asked, Made]]) -> Sequence[None]:
     """Hand over what stands."""
     with tools.catalog.together():
+        tools.catalog.deliver_all([_delivery(tools, job, delivery, made) for (job, delivery, _), made in there])
         tools.catalog.link_many(
             [(job.claim.shot_id, job.rendition.name, made.id, False) for (job, _, _), made in there]
         )
-        tools.catalog.deliver_all([_delivery(tools, job, delivery, made) for (job, delivery, _), made in there])
     return [None] * len(there)
 
 
@@ -96,14 +96,13 @@ def _run(tools: Tools, passes: Sequence[EncodePass]) -> list[Exception | None]:
                 one.run(tools)
                 ran.append(one)
             except Exception as error:  # noqa: BLE001 - what becomes of it is decided by who asked
-                one.fail(error)
+                fail_all(tools, one.executions, error)
                 errors[id(one)] = error
             if together.over or one is passes[-1]:
                 errors |= {id(one): error for one, error in _ended(tools, ran)}
                 ran, together = [], Together()
     except BaseException as error:
-        for one in passes:  # those that have ended stay as they ended
-            one.fail(error)
+        fail_all(tools, [execution for one in passes for execution in one.executions], error)
         raise
     return [errors.get(id(one)) for one in passes]
 
@@ -114,9 +113,9 @@ def _ended(tools: Tools, ran: Sequence[EncodePass]) -> Iterator[tuple[EncodePass
     for some in ([one for one in ran if one.good], [one for one in ran if not one.good]):
         for one, outcome in zip(some, each(some, lambda part: _publish(tools, part)), strict=True):
             if isinstance(outcome, Exception):
-                one.fail(outcome)
+                fail_all(tools, one.executions, outcome)
                 yield one, outcome
-            elif faults := [_refuse(file) for file in one.files if file.report.problems]:
+            elif faults := [_refuse(tools, file) for file in one.files if file.report.problems]:
                 yield one, faults[0]
 
 
@@ -142,7 +141,8 @@ def _publish(tools: Tools, passes: Sequence[EncodePass]) -> Sequence[None]:
 
     if files:
         ended = [file.ended for _, file in files]
-        tools.patiently(lambda: catalog.publish_all(ended, first=streamed, then=handed_over))
+        alone = len(passes) == 1
+        tools.patiently(lambda: catalog.publish_all(ended, first=streamed, then=handed_over, withdraw=alone))
     else:
         with catalog.together():
             streamed()
@@ -155,10 +155,10 @@ def _looked(tools: Tools, job: Job, file: File, made: Made) -> Recorded:
     return recorded(tools, stage, job.claim, seconds=file.looked, ran=file.report.facts)
 
 
-def _refuse(one: File) -> Refused:
+def _refuse(tools: Tools, one: File) -> Refused:
     """End what made a file that is not what it must be, and say why; the file is gone."""
     fault = _refusal(one.delivery, one.report)
-    one.execution.fail(fault)
+    fail_all(tools, [one.execution], fault)
     one.file.path.unlink(missing_ok=True)
     one.file.poster.unlink(missing_ok=True)
     return fault

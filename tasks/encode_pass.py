@@ -121,11 +121,6 @@ class EncodePass:
             if self.source is not None:
                 self.streamed = self.source.ended(Result((), meter.ran()), meter.seconds)
 
-    def fail(self, error: BaseException) -> None:
-        """Keep why it came to nothing; what has ended stays as it ended."""
-        for execution in self.executions:
-            execution.fail(error)
-
     def _stream(self, tools: Tools, until: ExitStack) -> tuple[Clip, Metered]:
         """The frames for the encoder, with the meter that times them."""
         job, rendition = self.job, self.job.rendition

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from catalog.claims import Claim, Ending, stale
@@ -85,14 +85,14 @@ class Endings:
         except StoreUnavailable as error:
             log.warning("run %s: %d shots cannot be given back now: %s", self._run_id, len(claims), error)
 
-    def give_up(self, work: Work, fault: OutOfPatience) -> None:
+    def give_up(self, works: Sequence[Work], fault: OutOfPatience) -> None:
         """Nothing of this batch can be made now: it goes back, and the run pauses until a person has looked."""
         verdict = fault.verdict
         why = f"{fault}; mend that, then `dailies resume {self._run_id}`"
-        log.error("shot %s: %s", work.row.key, why)
+        log.error("shot %s: %s", ", ".join(work.row.key for work in works), why)
         try:
-            self._tools.catalog.pause_run(self._run_id, verdict.code, why, self._who(work))
-            self._tools.catalog.release([work.claim])
+            self._tools.catalog.pause_run(self._run_id, verdict.code, why, self._who(works[0]))
+            self._tools.catalog.release([work.claim for work in works])
         except StoreUnavailable as error:  # it is the database: the leases run out by themselves
             log.error("run %s cannot be paused: %s", self._run_id, error)
 

@@ -1,4 +1,4 @@
-"""One execution of one stage: found again if it was made before, else begun, made, published; linked to its shot."""
+"""One execution of one stage: found again if it was made before, else begun, and ended well or badly."""
 
 from __future__ import annotations
 
@@ -125,14 +125,6 @@ class Execution:
         """The shot stands on what came of it, itself or one that was done first: for the catalog's `link_many`."""
         return self.claim.shot_id, self.rendition, stands, stands == self.id
 
-    def fail(self, error: BaseException) -> None:
-        """Keep what is known about why it did not end well; never an error of its own, which would hide that one."""
-        verdict = error.verdict if isinstance(error, OutOfPatience) else decide(error)
-        try:
-            self._tools.catalog.fail(self.id, verdict.code, verdict.message, str(getattr(error, "evidence", "")))
-        except StoreUnavailable as away:  # whoever ends its shot, or takes it over, ends it too
-            log.warning("execution %s: %s cannot be written down: %s", self.id, verdict.code, away)
-
 
 def begin(tools: Tools, executions: Sequence[Execution]) -> None:
     """Write down that these start together; a later one may read the frames of an earlier one. Raises StaleClaim."""
@@ -141,6 +133,21 @@ def begin(tools: Tools, executions: Sequence[Execution]) -> None:
             for name, digest in execution.stage.weights.items():
                 tools.catalog.record_weights(digest, name, *execution.stage.origin)
         tools.catalog.begin_all([(one.claim, _facts(tools, one.stage, one.sha256, one.id)) for one in executions])
+
+
+def fail_all(tools: Tools, executions: Sequence[Execution], error: BaseException) -> None:
+    """Keep what is known about why these did not end well; those that have ended stay as they ended.
+
+    Never an error of its own, which would hide that one.
+    """
+    verdict = error.verdict if isinstance(error, OutOfPatience) else decide(error)
+    evidence = str(getattr(error, "evidence", ""))
+    try:
+        with tools.catalog.together():
+            for one in executions:
+                tools.catalog.fail(one.id, verdict.code, verdict.message, evidence)
+    except StoreUnavailable as away:  # whoever ends their shots, or takes them over, ends them too
+        log.warning("%d executions: %s cannot be written down: %s", len(executions), verdict.code, away)
 
 
 def _facts(tools: Tools, stage: Stage, sha256: str, execution_id: str) -> NewExecution:

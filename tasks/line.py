@@ -21,7 +21,7 @@ from tasks import steps
 from tasks.endings import Endings
 from tasks.errors import OutOfPatience, Verdict, decide
 from tasks.pace import TOGETHER_SECONDS, Pace
-from tasks.steps import Outcome, Step
+from tasks.steps import Step
 from tasks.tools import Tools
 from tasks.waiting import Interrupted, Waiting
 from tasks.work import Work
@@ -33,6 +33,8 @@ BACKOFF_SECONDS = 2.0
 KILLS = 5
 """Times in a row that a shot's engine may be killed from outside before the shot is given back as dead."""
 LOOK_SECONDS = 0.1
+_TRY_ALONE = Exception()
+"""In the place of an outcome: nobody knows whose fault it was."""
 
 log = logging.getLogger("dailies.line")
 
@@ -131,12 +133,19 @@ class Line:
     def _together(self, works: Sequence[Work], step: Step, pace: Pace) -> list[Work]:
         """Run it for all of them at once; those it went well for, at once or alone."""
         began = time.monotonic()
-        outcomes: Sequence[Outcome]
         try:
-            outcomes = step(self._tools, works)
-        except Exception as error:  # noqa: BLE001 - what becomes of each is decided by type
-            outcomes = [error] * len(works)
-        pace.took(len(works), time.monotonic() - began)
+            outcomes = self._waiting.through(lambda: step(self._tools, works))
+        except Interrupted:
+            self._endings.give_back(*(work.claim for work in works))
+            return []
+        except OutOfPatience as fault:
+            self._stopped.set()
+            self._endings.give_up(works, fault)
+            return []
+        except Exception as error:  # noqa: BLE001 - what becomes of it is decided by type
+            # What ended all of them may be the fault of one: each says alone what is wrong with it.
+            outcomes = [error if len(works) == 1 else _TRY_ALONE] * len(works)
+        pace.took(sum(bool(work.wanted) for work in works), time.monotonic() - began)
         return [
             work
             for work, outcome in zip(works, outcomes, strict=True)
@@ -145,7 +154,7 @@ class Line:
 
     def _again(self, work: Work, step: Step, outcome: Exception) -> bool:
         """What becomes of a shot whose step came to this, with more tries of it alone; False when it left the line."""
-        first: list[Exception] = [outcome]
+        first = [] if outcome is _TRY_ALONE else [outcome]
 
         def once() -> None:
             error = first.pop() if first else step(self._tools, [work])[0]
@@ -165,7 +174,7 @@ class Line:
                 return False
             except OutOfPatience as fault:
                 self._stopped.set()
-                self._endings.give_up(work, fault)
+                self._endings.give_up([work], fault)
                 return False
             except Exception as error:  # noqa: BLE001 - what becomes of it is decided by type
                 verdict = decide(error)

@@ -1,7 +1,7 @@
 """How many shots a step works together: as many as it gets through in a quarter second, so that none waits for others.
 
-What is worked together is begun and published together, and lost together where its worker dies. A step that takes
-longer than that for one shot works one at a time, and a shot that died before is worked alone.
+What is worked together is begun together and, where its worker dies, lost together. A step that takes longer than that
+for one shot works one at a time from the next on, and a shot that died before is worked alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ class Pace:
         """How many to take next."""
 
     def took(self, shots: int, seconds: float) -> None:
-        """So many shots took so long; the next handful is twice that at most."""
+        """So many shots were made in so long; the next handful is twice that at most. What stood teaches nothing."""
+        if not shots:
+            return
         fit = int(TOGETHER_SECONDS * shots / seconds) if seconds > 0 else MOST
         self.shots = max(1, min(fit, 2 * shots, MOST))
 

@@ -1,7 +1,7 @@
 """The three steps of the line, each for the shots that are worked together: stills, stored frames, files.
 
-Every step tells, of each shot, why it did not end well; what it raises befell all of them. A shot that is alone gets
-one rendition after the other, each published before the next is begun: it may take long.
+Every step tells, of each shot, why it did not end well; what it raises may be the fault of one of them, and each is
+asked for alone then. A shot that is alone gets one rendition after the other, each published before the next is begun.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def deliver(tools: Tools, works: Sequence[Work]) -> list[Outcome]:
     for part in _parts(works, [(work, rendition) for work in works for rendition in work.renditions]):
         jobs = [work.job(rendition) for work, rendition in part]
         for (work, _), outcome in zip(part, deliver_renditions(tools, jobs), strict=True):
-            if outcome is not None:
-                errors.setdefault(work.row.id, outcome)
+            if outcome is not None and isinstance(errors.get(work.row.id, Refused("")), Refused):
+                errors[work.row.id] = outcome  # what may pass, or was called off, says more than a refusal
         if len(works) == 1 and any(not isinstance(error, Refused) for error in errors.values()):
             break
     return [errors.get(work.row.id) for work in works]

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from catalog.claims import Claim
-from catalog.errors import CatalogError
+from catalog.errors import CatalogError, StoreUnavailable
 from catalog.made import Made
 from catalog.publication import Publication
 from tasks.errors import Cancelled
-from tasks.execute import Execution, Result, Stage, all_standing, begin
+from tasks.execute import Execution, Result, Stage, all_standing, begin, fail_all
 from tasks.pace import Together
 from tasks.tools import Tools
 
@@ -43,7 +43,7 @@ def run_stored(tools: Tools, wanted: Storing) -> Made:
 
 
 def run_all_stored(tools: Tools, wanted: Sequence[Storing]) -> list[Made | Exception]:
-    """Of each its result, or why it has none. Raises what befalls all of them before the first is made."""
+    """Of each its result, or why it has none. What it raises may be the fault of one: ask again, for each alone."""
     names = [one.stage.sha256 for one in wanted]
     found = all_standing(tools, names)
     named = list(zip(names, wanted, strict=True))
@@ -77,17 +77,16 @@ def _run(tools: Tools, wanted: Sequence[Storing]) -> dict[str, Made | Exception]
             try:
                 made.append((execution, _made(tools, one, execution)))
             except Exception as error:  # noqa: BLE001 - what becomes of it is decided by who asked
-                execution.fail(error)
+                fail_all(tools, [execution], error)
                 outcomes[execution.sha256] = error
             if together.over or one is wanted[-1]:
                 for (ended, _), outcome in zip(made, each(made, lambda some: _publish(tools, some)), strict=True):
                     if isinstance(outcome, Exception):
-                        ended.fail(outcome)
+                        fail_all(tools, [ended], outcome)
                     outcomes[ended.sha256] = outcome
                 made, together = [], Together()
     except BaseException as error:
-        for execution in executions:  # those that have ended stay as they ended
-            execution.fail(error)
+        fail_all(tools, executions, error)
         raise
     return outcomes
 
@@ -105,7 +104,8 @@ def _publish(tools: Tools, ended: Sequence[tuple[Execution, Publication]]) -> li
     def link(stands: list[Made]) -> None:
         tools.catalog.link_many([x.linked(made.id) for (x, _), made in zip(ended, stands, strict=True)])
 
-    return tools.patiently(lambda: tools.catalog.publish_all([one for _, one in ended], then=link))
+    publications, alone = [one for _, one in ended], len(ended) == 1
+    return tools.patiently(lambda: tools.catalog.publish_all(publications, then=link, withdraw=alone))
 
 
 def each(things: Sequence[T], do: Callable[[Sequence[T]], Sequence[R]]) -> list[R | Exception]:
@@ -114,6 +114,8 @@ def each(things: Sequence[T], do: Callable[[Sequence[T]], Sequence[R]]) -> list[
         return []
     try:
         return list(do(things))
+    except StoreUnavailable:  # nobody is refused, and asking for each would wait for each
+        raise
     except CatalogError as error:
         if len(things) == 1:
             return [error]

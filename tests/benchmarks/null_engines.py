@@ -51,11 +51,12 @@ class Clock:
 
 
 def install(sleep: float = 0.0) -> Clock:
-    """Replace the makers of prepare, animate, encode and inspect; each encode also takes `sleep` seconds."""
+    """Replace the makers of prepare, animate, encode and inspect; each of them takes `sleep` seconds more."""
     clock = Clock()
 
     def still(source: Path, mask: Path | None, recipe: Any, into: Path, *, scale: int = 1) -> dict[str, Path]:
         started = time.perf_counter()
+        time.sleep(sleep)
         name = sha256_of([str(source), recipe.model_dump(mode="json")])
         files = {"header": into / "still.json", "still": into / "still.png"}
         files["header"].write_text(json.dumps({"home": [0, 0, 16, 16], "for": name}) + "\n", encoding="utf-8")
@@ -64,6 +65,7 @@ def install(sleep: float = 0.0) -> Clock:
         return files
 
     def frames(files: Mapping[str, Path], recipe: Any, **_: object) -> Iterator[object]:
+        time.sleep(sleep)
         yield [files["still"].name, recipe.model_dump(mode="json")]
 
     def encoded(stream: Iterator[Any], clip: object, outputs: Sequence[Output], **_: object) -> list[Encoded]:
@@ -76,12 +78,12 @@ def install(sleep: float = 0.0) -> Clock:
             output.path.write_bytes(data)
             output.poster.write_bytes(_poster() + mark)  # a decoder stops at EOI
             made.append(Encoded(output.path, output.poster, len(data)))
-        if sleep:
-            time.sleep(sleep)
+        time.sleep(sleep)
         clock.add(time.perf_counter() - started, 1)
         return made
 
     def inspected(path: Path, recipe: object) -> Report:
+        time.sleep(sleep)
         return Report({**_ONE, "bytes": path.stat().st_size}, (Measurement("motion", 1.0, 0.5, True),), ())
 
     prepare.prepare = still

@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.benchmarks.bars import Bar, show
 from tests.benchmarks.planning import write_pictures
 
-SHOTS, BASELINE, LONG, PAIR = 1_000, 300, 10_000, 1_200
+SHOTS, BASELINE, LONG, PAIR = 1_000, 300, 10_000, 600
 PICTURES = 10
 SHOTS_PER_SECOND, RATIO, CALLS, MEGABYTES, TWICE = 40.0, 0.1, 0.1, 50.0, 1.8
 SLEEP = 0.1
@@ -71,7 +71,7 @@ def measured(how: str, shots: int, *more: str, **settings: str) -> dict[str, flo
 
 
 def pair(shots: int) -> float:
-    """How many times the speed of one work-pool worker two have, on a PostgreSQL, where each encode takes 0.1 s."""
+    """How many times the speed of one work-pool worker two have, on a PostgreSQL, where each stage takes 0.1 s."""
     from tests.postgres import Postgres
 
     with tempfile.TemporaryDirectory(prefix="dailies-") as name, Postgres(Path(name)) as postgres:
@@ -104,7 +104,7 @@ def bars(shots: int, baseline: int, long: int, both: int) -> list[Bar]:
         found.append(Bar("  Prefect API calls per shot", grown["calls"] / long, "", CALLS))
         found.append(Bar("  seconds per shot on the line", grown["line"] / long, "s", 1 / SHOTS_PER_SECOND))
     times = pair(both)
-    found.append(Bar(f"one worker to two, {SLEEP} s encodes, {both} shots", 1 / times, "x", 1 / TWICE))
+    found.append(Bar(f"one worker to two, {SLEEP} s a stage, {both} shots", 1 / times, "x", 1 / TWICE))
     return found
 
 

@@ -117,7 +117,7 @@ def test_a_lost_claim_costs_other_shots_nothing(place: Workplace) -> None:
         for one, claim in zip(ids, (mine, lost), strict=True)
     ]
     with pytest.raises(StaleClaim):
-        place.catalog.publish_all(ended)
+        place.catalog.publish_all(ended, withdraw=False)
     assert count(place, "artifacts") == 0
     assert place.catalog.execution(ids[0]).state == "running" and ended[0].files[0].path.exists()
     (made,) = place.catalog.publish_all(ended[:1])
