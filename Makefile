@@ -14,9 +14,10 @@ demo: .venv/.base | libraries
 	DAILIES_HOME=$(DEMO_HOME) $(BIN)/dailies run manifests/examples/storyboard.yaml --out out/storyboard
 	@echo "\nlook around:  export DAILIES_HOME=$(DEMO_HOME)  then  $(BIN)/dailies trace out/products/watch_web_1080p.mp4"
 
-# As many tests at once as there are cores, those of one file one after the other.
+# As many tests at once as there are cores, those of one file one after the other; files in their own order, for sorted
+# by how many tests they hold the longest come last, and alone.
 test: .venv/.test | libraries
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.test
 	$(BIN)/ruff check .
