@@ -7,21 +7,21 @@ resolved row and the picture's bytes) or somebody asks for a refresh.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 from sqlalchemy.orm import aliased
 
 from catalog.claims import Claim, check_claims
 from catalog.dialect import one_publisher
 from catalog.errors import CatalogError, NotFound
 from catalog.failpoints import reach
-from catalog.ids import new_id
 from catalog.ledger import Ledger, chunks
+from catalog.slots import Content, Slot, occupy
 from catalog.statements import Lookup, Upsert
 from catalog.store import Store
 from catalog.tables import Artifact, Delivery, Execution, Rendition, Run, Shot, ShotDelivery
@@ -88,7 +88,6 @@ class NewDelivery:
     refreshed: bool = False
 
 
-_NEW = insert(Delivery)
 _RECIPES = Lookup(select(Execution.id, Execution.recipe_sha256), Execution.id)
 _STATES = Lookup(select(Artifact.sha256, Artifact.state), Artifact.sha256)
 _PLACES = Lookup(
@@ -122,17 +121,17 @@ class DeliveryLedger(Ledger):
             places = _places(connection, list({one.shot_id for one in wanted}))
             makers = _RECIPES.execute(connection, [one.execution_id for one in wanted])
             recipes = {row.id: row.recipe_sha256 for row in makers}
-            slots: dict[_Slot, _Content] = {}
+            slots: dict[Slot, Content] = {}
             for one in wanted:
                 if (place := places.get((one.shot_id, one.rendition))) is None:
                     raise NotFound(f"shot '{one.shot_id}' has no rendition '{one.rendition}' in this catalog")
                 if (recipe := recipes.get(one.execution_id)) is None:
                     raise NotFound(f"no execution '{one.execution_id}' in this catalog")
-                slots[_Slot(*place, one.preset)] = _Content(
+                slots[Slot(*place, one.preset)] = Content(
                     one.shot_id, one.ask_sha256, one.artifact, one.poster, one.execution_id, recipe, one.refreshed
                 )
-            occupied = _occupy(connection, slots)
-            ids = [occupied[_Slot(*places[one.shot_id, one.rendition], one.preset)] for one in wanted]
+            occupied = occupy(connection, slots)
+            ids = [occupied[Slot(*places[one.shot_id, one.rendition], one.preset)] for one in wanted]
             _serve(
                 connection,
                 [
@@ -193,50 +192,20 @@ class DeliveryLedger(Ledger):
                 )
 
 
-@dataclass(frozen=True)
-class _Slot:
-    manifest: str
-    kind: str
-    shot_key: str
-    rendition: str
-    preset: str
-
-
-_SLOT_COLUMNS = (Delivery.manifest, Delivery.kind, Delivery.shot_key, Delivery.rendition, Delivery.preset)
-_CURRENT = select(Delivery).where(Delivery.state == "current")
-_TAKEN = _CURRENT.where(*(column == bindparam(column.name) for column in _SLOT_COLUMNS))
-_AMONG = _CURRENT.where(
-    Delivery.manifest.in_(bindparam("manifests", expanding=True)),
-    Delivery.kind.in_(bindparam("kinds", expanding=True)),
-    Delivery.shot_key.in_(bindparam("keys", expanding=True)),
-)
-
-
-@dataclass(frozen=True)
-class _Content:
-    shot_id: str
-    ask_sha256: str
-    artifact_sha256: str
-    poster_sha256: str | None
-    execution_id: str
-    recipe_sha256: str
-    refreshed: bool = False
-
-
 def serve_again(connection: Connection, reuses: Sequence[Reuse]) -> None:
     """`DeliveryLedger.reuse_deliveries` inside a transaction that does more; at most a chunk of them at once."""
     one_publisher(connection)
     query = select(Delivery).where(Delivery.id.in_([reuse.delivery_id for reuse in reuses]))
     older = {row.id: row for row in connection.execute(query)}
     places = _places(connection, [reuse.shot_id for reuse in reuses])
-    slots: dict[Reuse, _Slot] = {}
-    wanted: dict[_Slot, _Content] = {}
+    slots: dict[Reuse, Slot] = {}
+    wanted: dict[Slot, Content] = {}
     for reuse in reuses:
         old, place = older.get(reuse.delivery_id), places.get((reuse.shot_id, reuse.rendition))
         if old is None or place is None:
             raise NotFound(f"cannot reuse: no such delivery, shot or rendition: {reuse}")
-        slots[reuse] = slot = _Slot(*place, old.preset)
-        wanted[slot] = _Content(
+        slots[reuse] = slot = Slot(*place, old.preset)
+        wanted[slot] = Content(
             reuse.shot_id,
             old.ask_sha256,
             old.artifact_sha256,
@@ -244,7 +213,7 @@ def serve_again(connection: Connection, reuses: Sequence[Reuse]) -> None:
             old.execution_id,
             old.recipe_sha256,
         )
-    ids = _occupy(connection, wanted)
+    ids = occupy(connection, wanted)
     _serve(
         connection,
         [{"shot_id": x.shot_id, "delivery_id": ids[slot][0], "made": False} for x, slot in slots.items()],
@@ -257,52 +226,6 @@ def _places(connection: Connection, shot_ids: Sequence[str]) -> dict[tuple[str, 
         (shot, rendition): (manifest, kind, key, rendition)
         for shot, rendition, manifest, kind, key in _PLACES.execute(connection, shot_ids)
     }
-
-
-def _taken(connection: Connection, slots: Collection[_Slot]) -> dict[_Slot, Any]:
-    """The current deliveries of these slots."""
-    if len(slots) == 1:
-        rows = connection.execute(_TAKEN, asdict(next(iter(slots))))
-    else:
-        # Column by column, which finds some more: SQLite looks a list of tuples up by no index.
-        rows = connection.execute(
-            _AMONG,
-            {
-                "manifests": list({slot.manifest for slot in slots}),
-                "kinds": list({slot.kind for slot in slots}),
-                "keys": list({slot.shot_key for slot in slots}),
-            },
-        )
-    found = {_Slot(row.manifest, row.kind, row.shot_key, row.rendition, row.preset): row for row in rows}
-    return {slot: found[slot] for slot in slots if slot in found}
-
-
-def _occupy(connection: Connection, wanted: Mapping[_Slot, _Content]) -> dict[_Slot, tuple[str, bool]]:
-    """Put a delivery into each slot; its id, and False where the one there is as good."""
-    old = _taken(connection, wanted.keys())
-    ids: dict[_Slot, tuple[str, bool]] = {}
-    for slot, content in wanted.items():
-        here = old.get(slot)
-        same = here is not None and all(
-            getattr(here, name) == getattr(content, name) for name in ("ask_sha256", "artifact_sha256", "poster_sha256")
-        )
-        # A refresh whose answer was lost comes again with the same execution: it is there already.
-        again = here is not None and (here.shot_id, here.execution_id) == (content.shot_id, content.execution_id)
-        kept = here is not None and same and (again or not content.refreshed)
-        ids[slot] = (here.id, False) if here is not None and kept else (new_id("d"), True)
-    new = [slot for slot, (_, made) in ids.items() if made]
-    gone = [{"gone": old[slot].id, "by": ids[slot][0]} for slot in new if slot in old]
-    which = update(Delivery).where(Delivery.id == bindparam("gone"))
-    if gone:  # first, for only one may be current; its successor's name afterwards, for that must exist
-        connection.execute(which.values(state="superseded"), [{"gone": line["gone"]} for line in gone])
-    if new:
-        rows = [{"id": ids[slot][0], "state": "current"} | asdict(slot) | asdict(wanted[slot]) for slot in new]
-        for row in rows:
-            del row["refreshed"]
-        connection.execute(_NEW, rows)
-    if gone:
-        connection.execute(which.values(superseded_by=bindparam("by")), gone)
-    return ids
 
 
 def _serve(connection: Connection, links: Sequence[dict[str, Any]]) -> None:

@@ -8,15 +8,14 @@ removes what is found journalled. In a bucket an upload that is read back takes 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, bindparam, insert, null, select, true, update
+from sqlalchemy import ColumnElement, select, true, update
 
-from catalog.artifacts import ArtifactLedger, Figure, vouch, write_figures
+from catalog.artifacts import ArtifactLedger, Figure
 from catalog.claims import Claim, check_claims
 from catalog.deaths import forget_deaths
 from catalog.dialect import clock, one_publisher
@@ -25,15 +24,10 @@ from catalog.executions import ExecutionLedger
 from catalog.failpoints import reach
 from catalog.journal import Journal, Line, Publication, StagedFile
 from catalog.made import Made, load_executions, standings
+from catalog.standing import SET, execute_alike, stand, vouch_for
 from catalog.store import hash_file, location_of
 from catalog.store.faults import storage
-from catalog.tables import Artifact, Execution, ExecutionOutput, Shot
-
-_OUTPUTS: Any = ExecutionOutput.__table__
-_EXECUTIONS: Any = Execution.__table__
-_SET = update(_EXECUTIONS).where(_EXECUTIONS.c.id == bindparam("execution"))
-_STAND = _SET.values(state="done", progress=1.0, pending=null(), ended_at=clock(), touched_at=clock())
-_KEEP = insert(_OUTPUTS)
+from catalog.tables import Artifact, Execution, Shot
 
 
 class PublicationLedger(ExecutionLedger, ArtifactLedger):
@@ -117,7 +111,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         with self.database.write() as connection:
             one_publisher(connection)
             check_claims(connection, [one.claim for one in ended])
-            stands = self._stand(connection, {one.execution_id: one.figures for one in ended}, lambda _: None)
+            stands = stand(connection, self.store, {one.execution_id: one.figures for one in ended}, lambda _: None)
         return [stands[one.execution_id] for one in ended]
 
     def recover(self, leftovers_after_seconds: float = 86_400.0) -> list[str]:
@@ -210,7 +204,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                 | one.figures
                 for one in publications
             ]
-            _execute_alike(connection, _SET, rows)
+            execute_alike(connection, SET, rows)
         reach("publish.journalled")
         return journals
 
@@ -251,10 +245,11 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         with self.database.write() as connection:
             one_publisher(connection)
             died = check_claims(connection, claims) > 0 or None in claims
-            stands = self._stand(
+            stands = stand(
                 connection,
+                self.store,
                 {one: {} for one in journals},
-                lambda ids: _vouch(connection, {one: journals[one] for one in ids}, locations),
+                lambda ids: vouch_for(connection, {one: journals[one] for one in ids}, locations),
             )
             if died:
                 for one in journals:
@@ -272,51 +267,6 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
         except FileNotFoundError:  # settled before: by the publisher that died, or by `recover` while this one slept
             self.store.verify(line.sha256)
             return self.store.find(line.sha256) or location_of(line.sha256, Path(line.temp).suffix)
-
-    def _stand(
-        self,
-        connection: Connection,
-        figures: Mapping[str, dict[str, Any]],
-        vouch_for: Callable[[Sequence[str]], object],
-    ) -> dict[str, str]:
-        """End executions, with their figures: id -> who stands for its recipe, itself or one that was done before.
-
-        `vouch_for` writes down the files of those that had not ended yet.
-        """
-        stands: dict[str, str] = {}
-        left = list(figures)
-        while left:
-            found = standings(connection, left)
-            first_of = {found[one].recipe_sha256: one for one in reversed(left)}
-            now, left = list(first_of.values()), [one for one in left if first_of[found[one].recipe_sha256] != one]
-            open_ones = [one for one in now if found[one].ended_as is None]
-            # Those that have ended: by `recover`, or by an earlier call whose answer was lost.
-            stands |= {one: found[one].ended_as or one for one in now}
-            if not open_ones:
-                continue
-            vouch_for(open_ones)
-            adopted = {
-                one: winner
-                for one in open_ones
-                if (winner := found[one].winner) and self._steps_back(connection, one, winner, figures[one])
-            }
-            stands |= adopted
-            rows = [{"execution": one} | figures[one] for one in open_ones if one not in adopted]
-            _execute_alike(connection, _STAND, rows)
-        return stands
-
-    def _steps_back(self, connection: Connection, execution_id: str, winner: str, figures: dict[str, Any]) -> bool:
-        """Whether an execution is void in favour of one that was done before; else that one is, its files are gone."""
-        if load_executions(connection, [winner], self.store)[0].whole:
-            told = {"error_code": "ADOPTED", "error_message": f"'{winner}' with the same recipe was done first"}
-            lost = {"state": "void", "adopted_id": winner, "pending": None, "ended_at": clock()}
-            connection.execute(update(Execution).where(Execution.id == execution_id).values(figures | told | lost))
-            return True
-        # The first one's files were collected, and this time the recipe gave other bytes: another class of host.
-        told = {"error_code": "REPLACED", "error_message": f"its files are gone; made again by '{execution_id}'"}
-        lost = {"state": "void", "adopted_id": execution_id}
-        connection.execute(update(Execution).where(Execution.id == winner).values(told | lost))
-        return False
 
     def _withdraw(self, execution_id: str, code: str, why: str, where: ColumnElement[bool] | None = None) -> bool:
         """Take back a publication: the row says why, and files that no row vouches for are removed.
@@ -343,26 +293,3 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                 if vouched is None and line.sha256 not in expected and self.has_file(line.sha256):
                     self.store.remove(line.sha256)
         return True
-
-
-def _vouch(connection: Connection, journals: Mapping[str, Journal], locations: Mapping[str, str]) -> None:
-    """Write down the settled files of executions, what they are of, and what was measured on them."""
-    lines = {line.sha256: line for journal in journals.values() for line in journal.files}
-    vouch(connection, [line.artifact | {"location": locations[line.sha256]} for line in lines.values()])
-    outputs = [
-        {"execution_id": execution_id, "role": line.role, "artifact_sha256": line.sha256}
-        for execution_id, journal in journals.items()
-        for line in journal.files
-    ]
-    connection.execute(_KEEP, outputs)
-    measured = [(journal.files[0].sha256, journal.figures, one) for one, journal in journals.items()]
-    write_figures(connection, measured)
-
-
-def _execute_alike(connection: Connection, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
-    """One statement for many rows: those that name the same columns together."""
-    by_columns: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        by_columns[tuple(sorted(row))].append(row)
-    for alike in by_columns.values():
-        connection.execute(statement, alike)
