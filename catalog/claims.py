@@ -61,7 +61,7 @@ def check_claims(connection: Connection, claims: Iterable[Claim | None]) -> int:
     return sum(held[name] for name in asked)
 
 
-def check_claim(connection: Connection, claim: Claim | None) -> int:
+def check_claim(connection: Connection, claim: Claim) -> int:
     """The same for one."""
     return check_claims(connection, [claim])
 
@@ -74,12 +74,15 @@ def stale(claim: Claim) -> StaleClaim:
     )
 
 
+EndState = Literal["done", "quarantined", "failed", "cancelled", "waiting"]
+
+
 @dataclass(frozen=True)
 class Ending:
     """How the work on a shot ended; `attempts` are added to its count, `waiting` puts it up for another try."""
 
     claim: Claim
-    state: Literal["done", "quarantined", "failed", "cancelled", "waiting"]
+    state: EndState
     error_code: str | None = None
     error_message: str | None = None
     attempts: int = 1
@@ -114,12 +117,9 @@ def _names(claim: Claim) -> dict[str, Any]:
 
 def _still_held(connection: Connection, claims: Sequence[Claim]) -> list[Claim]:
     """Those that hold; their shots are held until the transaction ends."""
-    rows = {(row.id, row.lease_token) for part in chunks(claims) for row in _claimed(connection, part)}
+    shots = sorted({claim.shot_id for claim in claims})
+    rows = {(row.id, row.lease_token) for part in chunks(shots) for row in _CLAIMED.execute(connection, part)}
     return [claim for claim in claims if (claim.shot_id, claim.token) in rows]
-
-
-def _claimed(connection: Connection, claims: Sequence[Claim]) -> Iterable[Any]:
-    return _CLAIMED.execute(connection, sorted({claim.shot_id for claim in claims}))
 
 
 def _row(ending: Ending) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class ClaimLedger(Ledger):
     def finish_shot(
         self,
         claim: Claim,
-        state: Literal["done", "quarantined", "failed", "cancelled", "waiting"],
+        state: EndState,
         error_code: str | None = None,
         error_message: str | None = None,
         attempts: int = 1,

@@ -101,9 +101,9 @@ _PLACES = Lookup(
 class DeliveryLedger(Ledger):
     """Making, reusing and placing deliveries."""
 
-    def deliver(self, claim: Claim | None, **wanted: Any) -> Delivered:
-        """`deliver_all` for one (`NewDelivery` but for its claim); returns it."""
-        (delivery_id,) = self.deliver_all([NewDelivery(claim, **wanted)])
+    def deliver(self, wanted: NewDelivery) -> Delivered:
+        """`deliver_all` for one; returns it."""
+        (delivery_id,) = self.deliver_all([wanted])
         with self.database.read() as connection:
             return self._load(_BY_ID.execute(connection, [delivery_id]))[0]
 

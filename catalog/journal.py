@@ -10,8 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from catalog.artifacts import Figure
+from sqlalchemy import Connection, insert
+
+from catalog.artifacts import Figure, vouch, write_figures
 from catalog.claims import Claim
+from catalog.tables import ExecutionOutput
+
+_OUTPUTS: Any = ExecutionOutput.__table__
+_KEEP = insert(_OUTPUTS)
 
 
 def _no_media() -> Mapping[str, Any]:
@@ -86,3 +92,17 @@ class Journal:
         if stored is None:
             return cls([], [])
         return cls([Line(**line) for line in stored["files"]], [Figure(**figure) for figure in stored["figures"]])
+
+
+def vouch_for(connection: Connection, journals: Mapping[str, Journal], locations: Mapping[str, str]) -> None:
+    """Write down the settled files of executions, what they are of, and what was measured on them."""
+    lines = {line.sha256: line for journal in journals.values() for line in journal.files}
+    vouch(connection, [line.artifact | {"location": locations[line.sha256]} for line in lines.values()])
+    outputs = [
+        {"execution_id": execution_id, "role": line.role, "artifact_sha256": line.sha256}
+        for execution_id, journal in journals.items()
+        for line in journal.files
+    ]
+    connection.execute(_KEEP, outputs)
+    measured = [(journal.files[0].sha256, journal.figures, one) for one, journal in journals.items()]
+    write_figures(connection, measured)

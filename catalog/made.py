@@ -1,4 +1,4 @@
-"""Executions as they stand in the catalog: read whole, found by their recipe, asked whether they may still be ended."""
+"""Executions as they stand in the catalog: read whole, found by their recipe."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, select
 
-from catalog.errors import CatalogError, NotFound
+from catalog.errors import NotFound
 from catalog.ledger import chunks
 from catalog.statements import Lookup
 from catalog.store import Store
@@ -91,18 +90,6 @@ _EXECUTIONS = Lookup(
     select(*(getattr(Execution, fact.name) for fact in fields(Made) if fact.name != "outputs")).order_by(Execution.id),
     Execution.id,
 )
-_WINNER = aliased(Execution)
-_STATE_OF = Lookup(
-    select(
-        Execution.id,
-        Execution.recipe_sha256,
-        Execution.state,
-        Execution.error_message,
-        Execution.adopted_id,
-        _WINNER.id.label("winner_id"),
-    ).outerjoin(_WINNER, and_(_WINNER.recipe_sha256 == Execution.recipe_sha256, _WINNER.state == "done")),
-    Execution.id,
-)
 
 
 def done(connection: Connection, recipes: Sequence[str]) -> Sequence[str]:
@@ -122,36 +109,3 @@ def load_executions(connection: Connection, ids: Sequence[str], store: Store) ->
         for row in _EXECUTIONS.execute(connection, part).mappings():
             loaded.append(Made(**row, outputs=tuple(outputs[row["id"]])))
     return loaded
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How an execution that has not come to nothing stands.
-
-    `ended_as`: itself, or the one it stepped back for; None while it may be ended. `winner`: who is done with the same
-    recipe, if anybody is.
-    """
-
-    ended_as: str | None
-    winner: str | None
-    recipe_sha256: str
-
-
-def standings(connection: Connection, ids: Sequence[str]) -> dict[str, Standing]:
-    """How executions stand. Raises NotFound, CatalogError (`EXECUTION_ENDED`: one has come to nothing)."""
-    found = {row.id: row for part in chunks(ids) for row in _STATE_OF.execute(connection, part)}
-    standing: dict[str, Standing] = {}
-    for execution_id in ids:
-        if (row := found.get(execution_id)) is None:
-            raise NotFound(f"no execution '{execution_id}' in this catalog")
-        ended_as: str | None = None
-        if row.state == "done" or row.adopted_id is not None:
-            ended_as = row.adopted_id or execution_id
-        elif row.state not in ("running", "publishing"):
-            raise CatalogError(
-                f"execution '{execution_id}' has ended already: {row.state} ({row.error_message or 'no error'}); "
-                "begin another one",
-                code="EXECUTION_ENDED",
-            )
-        standing[execution_id] = Standing(ended_as, row.winner_id, row.recipe_sha256)
-    return standing

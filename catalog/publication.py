@@ -22,9 +22,10 @@ from catalog.dialect import clock, one_publisher
 from catalog.errors import CatalogError, Damaged, NotFound, StaleClaim, StoreUnavailable
 from catalog.executions import ExecutionLedger
 from catalog.failpoints import reach
-from catalog.journal import Journal, Line, Publication, StagedFile
-from catalog.made import Made, load_executions, standings
-from catalog.standing import SET, execute_alike, stand, vouch_for
+from catalog.journal import Journal, Line, Publication, StagedFile, vouch_for
+from catalog.made import Made, load_executions
+from catalog.standing import UPDATE_ONE, stand, standings
+from catalog.statements import execute_alike
 from catalog.store import hash_file, location_of
 from catalog.store.faults import storage
 from catalog.tables import Artifact, Execution, Shot
@@ -204,7 +205,7 @@ class PublicationLedger(ExecutionLedger, ArtifactLedger):
                 | one.figures
                 for one in publications
             ]
-            execute_alike(connection, SET, rows)
+            execute_alike(connection, UPDATE_ONE, rows)
         reach("publish.journalled")
         return journals
 

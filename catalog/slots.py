@@ -85,10 +85,12 @@ def occupy(connection: Connection, wanted: Mapping[Slot, Content]) -> dict[Slot,
     if gone:  # first, for only one may be current; its successor's name afterwards, for that must exist
         connection.execute(which.values(state="superseded"), [{"gone": line["gone"]} for line in gone])
     if new:
-        rows = [{"id": ids[slot][0], "state": "current"} | asdict(slot) | asdict(wanted[slot]) for slot in new]
-        for row in rows:
-            del row["refreshed"]
-        connection.execute(_NEW, rows)
+        connection.execute(_NEW, [_row(ids[slot][0], slot, wanted[slot]) for slot in new])
     if gone:
         connection.execute(which.values(superseded_by=bindparam("by")), gone)
     return ids
+
+
+def _row(delivery_id: str, slot: Slot, content: Content) -> dict[str, Any]:
+    columns = {name: value for name, value in asdict(content).items() if name != "refreshed"}
+    return {"id": delivery_id, "state": "current"} | asdict(slot) | columns

@@ -2,36 +2,81 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, insert, null, update
+from sqlalchemy import Connection, and_, bindparam, null, select, update
+from sqlalchemy.orm import aliased
 
-from catalog.artifacts import vouch, write_figures
 from catalog.dialect import clock
-from catalog.journal import Journal
-from catalog.made import load_executions, standings
+from catalog.errors import CatalogError, NotFound
+from catalog.ledger import chunks
+from catalog.made import load_executions
+from catalog.statements import Lookup, execute_alike
 from catalog.store import Store
-from catalog.tables import Execution, ExecutionOutput
+from catalog.tables import Execution
 
-_OUTPUTS: Any = ExecutionOutput.__table__
 _EXECUTIONS: Any = Execution.__table__
-SET = update(_EXECUTIONS).where(_EXECUTIONS.c.id == bindparam("execution"))
+UPDATE_ONE = update(_EXECUTIONS).where(_EXECUTIONS.c.id == bindparam("execution"))
 """Columns of one execution, by `execute_alike`."""
-_STAND = SET.values(state="done", progress=1.0, pending=null(), ended_at=clock(), touched_at=clock())
-_KEEP = insert(_OUTPUTS)
+_STAND = UPDATE_ONE.values(state="done", progress=1.0, pending=null(), ended_at=clock(), touched_at=clock())
+_WINNER = aliased(Execution)
+_STATE_OF = Lookup(
+    select(
+        Execution.id,
+        Execution.recipe_sha256,
+        Execution.state,
+        Execution.error_message,
+        Execution.adopted_id,
+        _WINNER.id.label("winner_id"),
+    ).outerjoin(_WINNER, and_(_WINNER.recipe_sha256 == Execution.recipe_sha256, _WINNER.state == "done")),
+    Execution.id,
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an execution that has not come to nothing stands.
+
+    `ended_as`: itself, or the one it stepped back for; None while it may be ended. `winner`: who is done with the same
+    recipe, if anybody is.
+    """
+
+    ended_as: str | None
+    winner: str | None
+    recipe_sha256: str
+
+
+def standings(connection: Connection, ids: Sequence[str]) -> dict[str, Standing]:
+    """How executions stand. Raises NotFound, CatalogError (`EXECUTION_ENDED`: one has come to nothing)."""
+    found = {row.id: row for part in chunks(ids) for row in _STATE_OF.execute(connection, part)}
+    standing: dict[str, Standing] = {}
+    for execution_id in ids:
+        if (row := found.get(execution_id)) is None:
+            raise NotFound(f"no execution '{execution_id}' in this catalog")
+        ended_as: str | None = None
+        if row.state == "done" or row.adopted_id is not None:
+            ended_as = row.adopted_id or execution_id
+        elif row.state not in ("running", "publishing"):
+            raise CatalogError(
+                f"execution '{execution_id}' has ended already: {row.state} ({row.error_message or 'no error'}); "
+                "begin another one",
+                code="EXECUTION_ENDED",
+            )
+        standing[execution_id] = Standing(ended_as, row.winner_id, row.recipe_sha256)
+    return standing
 
 
 def stand(
     connection: Connection,
     store: Store,
     figures: Mapping[str, dict[str, Any]],
-    vouch_for: Callable[[Sequence[str]], object],
+    keep: Callable[[Sequence[str]], object],
 ) -> dict[str, str]:
     """End executions, with their figures: id -> who stands for its recipe, itself or one that was done before.
 
-    `vouch_for` writes down the files of those that had not ended yet.
+    `keep` writes down the files of those that had not ended yet.
     """
     stands: dict[str, str] = {}
     left: list[str] = list(figures)
@@ -44,7 +89,7 @@ def stand(
         stands |= {one: found[one].ended_as or one for one in now}
         if not open_ones:
             continue
-        vouch_for(open_ones)
+        keep(open_ones)
         adopted = {
             one: winner
             for one in open_ones
@@ -68,26 +113,3 @@ def _steps_back(connection: Connection, store: Store, execution_id: str, winner:
     lost = {"state": "void", "adopted_id": execution_id}
     connection.execute(update(Execution).where(Execution.id == winner).values(told | lost))
     return False
-
-
-def vouch_for(connection: Connection, journals: Mapping[str, Journal], locations: Mapping[str, str]) -> None:
-    """Write down the settled files of executions, what they are of, and what was measured on them."""
-    lines = {line.sha256: line for journal in journals.values() for line in journal.files}
-    vouch(connection, [line.artifact | {"location": locations[line.sha256]} for line in lines.values()])
-    outputs = [
-        {"execution_id": execution_id, "role": line.role, "artifact_sha256": line.sha256}
-        for execution_id, journal in journals.items()
-        for line in journal.files
-    ]
-    connection.execute(_KEEP, outputs)
-    measured = [(journal.files[0].sha256, journal.figures, one) for one, journal in journals.items()]
-    write_figures(connection, measured)
-
-
-def execute_alike(connection: Connection, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
-    """One statement for many rows: those that name the same columns together."""
-    by_columns: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        by_columns[tuple(sorted(row))].append(row)
-    for alike in by_columns.values():
-        connection.execute(statement, alike)

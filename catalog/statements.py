@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from catalog.dialect import INSERTS
 
 
 class Upsert:
-    """An `upsert` that every shot needs, built once for each database: building costs more than running."""
+    """An insert with its `on conflict`, once for each database."""
 
     def __init__(self, table: type[Any], finish: Callable[[sqlite.Insert], Executable]) -> None:
         self._built = {name: finish(insert(table)) for name, insert in INSERTS.items()}
@@ -34,3 +35,12 @@ class Lookup:
         if len(values) == 1:
             return connection.execute(self._one, {"value": values[0]})
         return connection.execute(self._many, {"values": values})
+
+
+def execute_alike(connection: Connection, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
+    """One statement for many rows: those that name the same columns together."""
+    by_columns: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_columns[tuple(sorted(row))].append(row)
+    for alike in by_columns.values():
+        connection.execute(statement, alike)

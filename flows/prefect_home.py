@@ -42,6 +42,7 @@ _START_SECONDS = 120.0
 """A first start on a fresh home takes 15 s and more."""
 _SEEK_SECONDS = 10.0
 """For a server that others run, and may be starting again."""
+_ADDRESS = "http://HOST:4200/api, say"
 
 
 def settle(home: Path) -> None:
@@ -93,6 +94,8 @@ def _await(url: str, server: subprocess.Popen[bytes]) -> None:
 
 def _seek(url: str) -> None:
     """Whether anything answers where PREFECT_API_URL says, whatever it answers: its own client asks the rest."""
+    if not url.startswith(("http://", "https://")):
+        raise down(f"PREFECT_API_URL is no address: '{url}'", _ADDRESS)
     until = time.monotonic() + _SEEK_SECONDS
     while True:
         try:
@@ -109,7 +112,7 @@ def _seek(url: str) -> None:
         except (OSError, http.client.HTTPException):  # it broke off, or speaks something else: somebody is there
             return
         except ValueError as error:
-            raise down(f"PREFECT_API_URL is no address: '{url}' ({error})", "http://HOST:4200/api, say") from error
+            raise down(f"PREFECT_API_URL is no address: '{url}' ({error})", _ADDRESS) from error
         time.sleep(0.5)
 
 

@@ -33,8 +33,6 @@ BACKOFF_SECONDS = 2.0
 KILLS = 5
 """Times in a row that a shot's engine may be killed from outside before the shot is given back as dead."""
 LOOK_SECONDS = 0.1
-_TRY_ALONE = Exception()
-"""In the place of an outcome: nobody knows whose fault it was."""
 
 log = logging.getLogger("dailies.line")
 
@@ -143,8 +141,9 @@ class Line:
             self._endings.give_up(works, fault)
             return []
         except Exception as error:  # noqa: BLE001 - what becomes of it is decided by type
-            # What ended all of them may be the fault of one: each says alone what is wrong with it.
-            outcomes = [error if len(works) == 1 else _TRY_ALONE] * len(works)
+            if len(works) > 1:  # what ended all of them may be the fault of one: each says alone what is wrong with it
+                return [work for work in works if self._again(work, step, None)]
+            outcomes = [error]
         pace.took(sum(bool(work.wanted) for work in works), time.monotonic() - began)
         return [
             work
@@ -152,9 +151,12 @@ class Line:
             if outcome is None or self._again(work, step, outcome)
         ]
 
-    def _again(self, work: Work, step: Step, outcome: Exception) -> bool:
-        """What becomes of a shot whose step came to this, with more tries of it alone; False when it left the line."""
-        first = [] if outcome is _TRY_ALONE else [outcome]
+    def _again(self, work: Work, step: Step, outcome: Exception | None) -> bool:
+        """What becomes of a shot whose step came to this, with more tries of it alone; False when it left the line.
+
+        Without an outcome nobody knows yet what is wrong with it.
+        """
+        first = [outcome] if outcome is not None else []
 
         def once() -> None:
             error = first.pop() if first else step(self._tools, [work])[0]

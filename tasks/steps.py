@@ -48,7 +48,8 @@ def deliver(tools: Tools, works: Sequence[Work]) -> list[Outcome]:
     for part in _parts(works, [(work, rendition) for work in works for rendition in work.renditions]):
         jobs = [work.job(rendition) for work, rendition in part]
         for (work, _), outcome in zip(part, deliver_renditions(tools, jobs), strict=True):
-            if outcome is not None and isinstance(errors.get(work.row.id, Refused("")), Refused):
+            before = errors.get(work.row.id)
+            if outcome is not None and (before is None or isinstance(before, Refused)):
                 errors[work.row.id] = outcome  # what may pass, or was called off, says more than a refusal
         if len(works) == 1 and any(not isinstance(error, Refused) for error in errors.values()):
             break

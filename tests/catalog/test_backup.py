@@ -18,6 +18,7 @@ from catalog.backup import backup
 from catalog.claims import Claim
 from catalog.connection import connect
 from catalog.database import Database
+from catalog.deliveries import NewDelivery
 from catalog.dialect import UtcDateTime, clock
 from catalog.errors import CatalogError, StaleClaim
 from catalog.executions import Used
@@ -52,7 +53,7 @@ def fill(place: Workplace) -> Claim:
     for n, ask in enumerate(("ask", "other ask")):  # the first is superseded: so does this
         made = place.make(f"delivery {n}", b"clip %d" % n, claim=claim)
         artifact = made.outputs[0].sha256
-        place.catalog.deliver(claim, ask_sha256=ask, artifact=artifact, execution_id=made.id, **facts)
+        place.catalog.deliver(NewDelivery(claim, ask_sha256=ask, artifact=artifact, execution_id=made.id, **facts))
     place.catalog.link(claim.shot_id, "", first.id, made=True)
     place.catalog.accept_licence(
         weights="svd", licence="l", text_sha256="e" * 64, kind="research", holder="Ex", accepted_by="Ana"

@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 
 from catalog.claims import Claim
 from catalog.collection import Judged
+from catalog.deliveries import NewDelivery
 from catalog.errors import StoreUnavailable
 from catalog.executions import Used
 from catalog.failpoints import reach
@@ -74,14 +75,16 @@ class Chain:
         made = self.catalog.publish(execution, files, ran={}, seconds=1, claim=claim)
         file, poster = made.output("file").sha256, made.output("poster").sha256
         self.catalog.deliver(
-            claim,
-            shot_id=claim.shot_id,
-            rendition="16x9",
-            preset="web",
-            ask_sha256=ask,
-            artifact=file,
-            poster=poster,
-            execution_id=made.id,
+            NewDelivery(
+                claim,
+                shot_id=claim.shot_id,
+                rendition="16x9",
+                preset="web",
+                ask_sha256=ask,
+                artifact=file,
+                poster=poster,
+                execution_id=made.id,
+            )
         )
         return file, poster
 

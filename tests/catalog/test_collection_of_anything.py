@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from catalog import Catalog
+from catalog.deliveries import NewDelivery
 from catalog.executions import Used
 from catalog.publication import StagedFile
 from catalog.retention import Rules
@@ -78,7 +79,7 @@ def build(place: Workplace, folder: Path, shots: list[tuple[int, int, int, str, 
             made = catalog.find_done(f"clip {picture} {look}")
             assert made is not None
             facts = {"ask_sha256": f"{picture} {look}", "artifact": clip, "poster": None, "execution_id": made.id}
-            catalog.deliver(claim, shot_id=shot, rendition="16x9", preset="web", **facts)
+            catalog.deliver(NewDelivery(claim, shot_id=shot, rendition="16x9", preset="web", **facts))
         if end == "waiting":
             catalog.release(claims)
         elif end != "claimed":

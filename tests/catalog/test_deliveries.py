@@ -23,15 +23,17 @@ def claim_run(place: Workplace, name: str = "nightly", count: int = 1) -> list[C
 def deliver(place: Workplace, claim: Claim, content: bytes, ask: str, *, refreshed: bool = False) -> Delivered:
     made = place.make(f"recipe of {content!r}", content)
     return place.catalog.deliver(
-        claim,
-        shot_id=claim.shot_id,
-        rendition="16x9",
-        preset="web_1080p",
-        ask_sha256=ask,
-        artifact=made.outputs[0].sha256,
-        poster=None,
-        execution_id=made.id,
-        refreshed=refreshed,
+        NewDelivery(
+            claim,
+            shot_id=claim.shot_id,
+            rendition="16x9",
+            preset="web_1080p",
+            ask_sha256=ask,
+            artifact=made.outputs[0].sha256,
+            poster=None,
+            execution_id=made.id,
+            refreshed=refreshed,
+        )
     )
 
 
@@ -118,12 +120,12 @@ def test_what_cannot_be_delivered_changes_nothing(place: Workplace) -> None:
     old = deliver(place, claim, b"clip", "ask")
     made = place.make("lost", b"lost")
     place.catalog.mark_damaged(made.outputs[0].sha256)
-    facts = {"preset": "web_1080p", "ask_sha256": "new", "poster": None, "execution_id": made.id}
+    new = NewDelivery(claim, claim.shot_id, "16x9", "web_1080p", "new", made.outputs[0].sha256, None, made.id)
     with pytest.raises(CatalogError) as refused:
-        place.catalog.deliver(claim, shot_id=claim.shot_id, rendition="16x9", artifact=made.outputs[0].sha256, **facts)
+        place.catalog.deliver(new)
     assert refused.value.code == "NOT_PRESENT"
     with pytest.raises(NotFound, match="9x16"):
-        place.catalog.deliver(claim, shot_id=claim.shot_id, rendition="9x16", artifact=old.artifact, **facts)
+        place.catalog.deliver(replace(new, rendition="9x16", artifact=old.artifact))
     place.catalog.finish_shot(claim, "done")
     with pytest.raises(StaleClaim):
         deliver(place, claim, b"late", "new")

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from catalog import queries
+from catalog.deliveries import NewDelivery
 from catalog.dialect import clock
 from catalog.errors import StoreUnavailable
 from catalog.patience import patiently
@@ -108,7 +109,7 @@ def test_delivering(place: Workplace, lose: Lose, committed: bool, refreshed: bo
     facts: dict[str, Any] = {"shot_id": claim.shot_id, "rendition": "16x9", "preset": "p", "ask_sha256": "ask"}
     facts |= {"artifact": made.outputs[0].sha256, "poster": None, "execution_id": made.id, "refreshed": refreshed}
     lose(1, committed=committed)
-    done = patiently(lambda: place.catalog.deliver(claim, **facts), seconds=30)
+    done = patiently(lambda: place.catalog.deliver(NewDelivery(claim, **facts)), seconds=30)
     assert place.catalog.current_delivery("ask") == done
     assert count(place, "deliveries") == count(place, "shot_deliveries") == 1
     assert count(place, "shot_deliveries WHERE made") == 1

@@ -11,6 +11,7 @@ from sqlalchemy import event, insert, text, update
 
 from catalog import queries
 from catalog.claims import Claim
+from catalog.deliveries import NewDelivery
 from catalog.dialect import clock
 from catalog.knowledge import PictureKey
 from catalog.queries.batches import idle_shots, next_due_seconds, open_batches
@@ -162,8 +163,8 @@ SMALL = {"runs", "batches", "workers", "licence_grants", "compatibility", "incid
 def _work(place: Workplace) -> None:
     claim = Claim(f"{BUSY}.00004", 1, "w", None)  # type: ignore[arg-type]
     made = place.make("new", b"clip", claim=claim)
-    facts: dict[str, Any] = {"shot_id": claim.shot_id, "rendition": "16x9", "preset": "p", "ask_sha256": "new"}
-    place.catalog.deliver(claim, artifact=made.outputs[0].sha256, poster=None, execution_id=made.id, **facts)
+    clip = made.outputs[0].sha256
+    place.catalog.deliver(NewDelivery(claim, claim.shot_id, "16x9", "p", "new", clip, None, made.id))
     place.catalog.finish_shot(claim, "done")
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event, text
 
 from catalog import queries
-from catalog.deliveries import Reuse
+from catalog.deliveries import NewDelivery, Reuse
 from catalog.knowledge import PictureFacts, PictureKey
 from catalog.trace import trace
 from tests.catalog.conftest import Workplace
@@ -38,14 +38,16 @@ def test_ten_thousand_shots_in_a_handful_of_statements(place: Workplace, stateme
     assert len(place.catalog.renew(claims, 60)) == MANY
     made = place.make("recipe", b"clip")
     first = place.catalog.deliver(
-        claims[0],
-        shot_id=shots[0],
-        rendition="16x9",
-        preset="p",
-        ask_sha256="ask",
-        artifact=made.outputs[0].sha256,
-        poster=None,
-        execution_id=made.id,
+        NewDelivery(
+            claims[0],
+            shot_id=shots[0],
+            rendition="16x9",
+            preset="p",
+            ask_sha256="ask",
+            artifact=made.outputs[0].sha256,
+            poster=None,
+            execution_id=made.id,
+        )
     )
     place.catalog.reuse_deliveries([Reuse(shot, "16x9", first.id) for shot in shots])
     found = place.catalog.current_deliveries(["ask", *(f"ask{n}" for n in range(MANY))])
@@ -93,14 +95,16 @@ HOT: dict[str, Callable[[Workplace, str], object]] = {
     "deliver": lambda place, run: (
         made := place.make("r", b"x"),
         place.catalog.deliver(
-            None,
-            shot_id=f"{run}.00001",
-            rendition="16x9",
-            preset="p",
-            ask_sha256="a",
-            artifact=made.outputs[0].sha256,
-            poster=None,
-            execution_id=made.id,
+            NewDelivery(
+                None,
+                shot_id=f"{run}.00001",
+                rendition="16x9",
+                preset="p",
+                ask_sha256="a",
+                artifact=made.outputs[0].sha256,
+                poster=None,
+                execution_id=made.id,
+            )
         ),
     ),
 }

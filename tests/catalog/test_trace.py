@@ -11,6 +11,7 @@ import pytest
 
 from catalog import queries
 from catalog.artifacts import Figure
+from catalog.deliveries import NewDelivery
 from catalog.errors import NotFound
 from catalog.executions import Used
 from catalog.trace import trace
@@ -52,14 +53,16 @@ class Produced:
         catalog.link_many([(self.shot, "16x9", x, True) for x in (animate, encode)])
         catalog.link(self.shot, "16x9", encode, False)  # told twice: the first stays
         self.delivery = catalog.deliver(
-            claim,
-            shot_id=self.shot,
-            rendition="16x9",
-            preset="web_1080p",
-            ask_sha256="ask",
-            artifact=self.clip.sha256,
-            poster=self.poster,
-            execution_id=encode,
+            NewDelivery(
+                claim,
+                shot_id=self.shot,
+                rendition="16x9",
+                preset="web_1080p",
+                ask_sha256="ask",
+                artifact=self.clip.sha256,
+                poster=self.poster,
+                execution_id=encode,
+            )
         )
         self.animate, self.encode = animate, encode
 

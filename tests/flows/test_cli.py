@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -308,30 +307,6 @@ def test_a_wrong_setting_is_named(
     status, _, complained = tell(capsys, "status")
     assert status == 2
     assert name in complained and repr(value) in complained
-
-
-@pytest.mark.usefixtures("small")
-def test_a_prefect_server_that_is_not_there_is_named(
-    home: Workroom, capsys: Said, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/api"
-    monkeypatch.setenv("PREFECT_API_URL", url)
-    monkeypatch.setattr("flows.prefect_home._SEEK_SECONDS", 0.1)
-    home.picture("a.png")
-    assert command(["run", str(home.manifest([{"id": "a", "source": "a.png"}]))]) == 2
-    said = capsys.readouterr().err
-    assert "PREFECT_DOWN" in said and url in said and "unset PREFECT_API_URL" in said
-
-
-@pytest.mark.usefixtures("small")
-def test_an_export_that_cannot_be_written_is_a_sentence(home: Workroom, capsys: Said) -> None:
-    home.picture("a.png")
-    home.run(home.manifest([{"id": "a", "source": "a.png"}]))
-    (home.folder / "taken").write_text("a file where a folder should be")
-    assert command(["export", str(home.folder / "taken")]) == 2
-    said = capsys.readouterr().err
-    assert "FOLDER_AWAY" in said and "taken" in said
 
 
 def test_no_runs_yet_is_no_fault(home: Workroom, capsys: Said) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from catalog.catalog import Catalog
+from catalog.claims import Claim
+from catalog.errors import StoreUnavailable
+from catalog.executions import Recorded
 from catalog.publication import Publication
 from catalog.queries import incidents_of, shots_of
 from manifests.errors import InputError, Problem
 from models.errors import DeviceLost
+from tasks import steps
+from tasks.deliver import Refused
 from tasks.pace import MOST, Pace
 from tests.tasks.test_line_faults import batch, faulty, states, work
 from tests.workroom import Workroom, index_of
@@ -28,8 +35,6 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many executions each publication ended, in their order."""
-    from catalog.catalog import Catalog
-
     seen: list[int] = []
     publish_all = Catalog.publish_all
 
@@ -169,3 +174,70 @@ def test_one_that_may_succeed_is_tried_again_alone(room: Workroom, monkeypatch: 
         work(line)
         assert states(tools, run_id) == [("done", 1)] * 4 + [("done", 2)] + [("done", 1)] * 2
     assert fault.calls == SHOTS + 1
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_one_whose_claim_is_lost_before_it_begins_is_left_out(room: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    with batch(room, SHOTS) as (tools, run_id, line, claims):
+        tools.catalog.release([claims[5]])
+        fault = faulty(monkeypatch, lambda: None)
+        work(line)
+        assert states(tools, run_id) == [("done", 1)] * 5 + [("waiting", 0)] + [("done", 1)]
+        assert [incident.code for incident in incidents_of(tools.catalog, run_id)] == ["STALE_CLAIM"]
+    assert fault.calls == SHOTS - 1, "something was made for a shot that is another's"
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_a_database_that_is_away_when_a_handful_begins_is_one_incident(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_all, away = Catalog.begin_all, on_call(3, lambda: StoreUnavailable("it restarts", code="DATABASE_AWAY"))
+
+    def begin(catalog: Catalog, *given: Any) -> Any:
+        if (error := away()) is not None:
+            raise error
+        return begin_all(catalog, *given)
+
+    monkeypatch.setattr("tasks.waiting.FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(Catalog, "begin_all", begin)
+    with batch(room, SHOTS) as (tools, run_id, line, _):
+        work(line)
+        assert states(tools, run_id) == [("done", 1)] * SHOTS
+        assert [incident.code for incident in incidents_of(tools.catalog, run_id)] == ["DATABASE_AWAY"]
+    assert len(room.executions(stage="prepare")) == SHOTS
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_what_one_of_them_cannot_have_written_down_is_its_own_fault(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_all = Catalog.record_all
+    wrong: list[Claim] = []
+
+    def record(catalog: Catalog, lines: Sequence[Recorded]) -> Any:
+        """What was measured of the sixth clip is no number, every time it is told."""
+        told = [replace(one, ran={"seconds": float("nan")}) if one.claim == wrong[0] else one for one in lines]
+        return record_all(catalog, told)
+
+    monkeypatch.setattr(Catalog, "record_all", record)
+    with batch(room, SHOTS) as (tools, run_id, line, claims):
+        wrong.append(claims[5])
+        work(line)
+        assert [state for state, _ in states(tools, run_id)] == ["done"] * 5 + ["failed", "done"]
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_what_may_pass_says_more_than_a_refusal(room: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two renditions of a shot one is refused and one met a passing fault: the shot is tried again."""
+    outcomes = iter([[Refused("too dark"), DeviceLost("a hiccup")], None])
+    deliver = steps.deliver_renditions
+
+    def twice(tools: Any, jobs: Any) -> Any:
+        return next(outcomes) or deliver(tools, jobs)
+
+    monkeypatch.setattr("tasks.line.BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(steps, "deliver_renditions", twice)
+    monkeypatch.setattr(steps, "_parts", lambda works, things: [things])
+    with batch(room, 1, deliver=["small_wide", "small_tall"]) as (tools, run_id, line, _):
+        work(line)
+        assert states(tools, run_id) == [("done", 2)]

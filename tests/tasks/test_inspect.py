@@ -18,7 +18,8 @@ from models.clip import Clip, Frame
 from tasks.encode import Output, encode, ffmpeg_path
 from tasks.inspect import Report, inspect
 from tasks.inspect.picture import PictureMeter
-from tasks.recipe import EncodeRecipe, InspectRecipe
+from tasks.recipe import InspectRecipe
+from tests.tasks.encoding import recipe
 
 FFMPEG = ffmpeg_path()
 CLIP = Clip(480, 270, Fraction(30), 90)
@@ -88,32 +89,8 @@ def moving() -> list[Frame]:
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     def made(frames: list[Frame], clip: Clip = CLIP, **changes: Any) -> Path:
-        values: dict[str, Any] = {
-            "preset": "test",
-            "container": "mp4",
-            "codec": "h264",
-            "profile": "high",
-            "pix_fmt": "yuv420p",
-            "width": clip.width,
-            "height": clip.height,
-            "rate": str(clip.rate),
-            "frames": clip.frames,
-            "speed": "veryfast",
-            "crf": 20,
-            "bitrate": 0,
-            "maxrate": 0,
-            "bufsize": 0,
-            "gop": 60,
-            "bframes": 2,
-            "closed_gop": True,
-            "audio": "none",
-            "audio_bitrate": 0,
-            "max_bytes": 0,
-            "threads": 2,
-            "poster_at": 0,
-        }
         path = tmp_path / f"made.{changes.get('container', 'mp4')}"
-        encode(frames, clip, [Output(EncodeRecipe(**{**values, **changes}), path)], ffmpeg=FFMPEG)
+        encode(frames, clip, [Output(recipe(clip=clip, **{"crf": 20, "gop": 60, **changes}), path)], ffmpeg=FFMPEG)
         return path
 
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,11 +53,14 @@ def times(error: BaseException, number: int) -> Callable[[], BaseException | Non
 
 
 @contextmanager
-def batch(room: Workroom, shots: int, **changes: Any) -> Iterator[tuple[Tools, str, Line, list[Claim]]]:
+def batch(
+    room: Workroom, shots: int, deliver: Sequence[str] = ("small_wide",), **changes: Any
+) -> Iterator[tuple[Tools, str, Line, list[Claim]]]:
     """A claimed batch of `shots`, on the line but not worked."""
     for number in range(shots):
         room.picture(f"{number}.png", number)
-    manifest = room.manifest([{"id": f"s{number}", "source": f"{number}.png"} for number in range(shots)])
+    rows = [{"id": f"s{number}", "source": f"{number}.png"} for number in range(shots)]
+    manifest = room.manifest(rows, defaults={"deliver": list(deliver)})
     with room.tools(**changes) as tools:
         request = Request(manifest)
         run_id = room.submit(tools, request.plan(tools, request.load()))
