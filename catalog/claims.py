@@ -19,6 +19,7 @@ from catalog.errors import StaleClaim
 from catalog.failpoints import reach
 from catalog.ledger import Ledger, chunks
 from catalog.runs import NewRendition
+from catalog.shot_order import alone
 from catalog.statements import Lookup
 from catalog.tables import Batch, Rendition, Run, Shot, Worker
 from catalog.workers import others_alive
@@ -135,7 +136,7 @@ def expired() -> ColumnElement[bool]:
 def _free(worker_id: str | None) -> ColumnElement[bool]:
     """Shots a worker may take: waiting, due, of a run that goes on, and not failed by it while others could try."""
     goes_on = exists().where(Run.id == Shot.run_id, Run.paused_code.is_(None), Run.state.in_(("planned", "running")))
-    free = and_(Shot.state == "waiting", or_(Shot.not_before.is_(None), Shot.not_before <= clock()), goes_on)
+    free = and_(Shot.state == "waiting", or_(Shot.not_before.is_(None), Shot.not_before <= clock()), goes_on, alone())
     if worker_id is None:
         return free
     return and_(free, or_(Shot.failed_on.is_(None), Shot.failed_on != worker_id, not_(others_alive(worker_id))))

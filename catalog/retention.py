@@ -18,7 +18,7 @@ from catalog.tables import Artifact, Run, Shot
 
 DAY = 86_400.0
 
-INTERMEDIATE = ("master", "mezzanine", "still", "upscaled")
+INTERMEDIATE = ("master", "mezzanine", "still", "upscaled", "segment", "sound")
 """Kinds that save work when something is made again, and nothing else."""
 FINISHED = ("delivery", "poster")
 SOURCE = "source"

@@ -62,6 +62,8 @@ class NewShot:
     renditions: Sequence[NewRendition] = ()
     reuses: Sequence[tuple[str, str]] = ()
     """(rendition, delivery): what stands already and serves this shot as it is."""
+    awaits: bool = False
+    """It is made of the others of its run, and worked when all of them have ended."""
 
 
 class RunLedger(Ledger):
@@ -199,6 +201,9 @@ class RunLedger(Ledger):
                 .values(fresh | {"ended_at": None, "not_before": None, "failed_on": None})
                 .returning(Shot.id)
             ).all()
+            if shots:  # what was made of those that are there may be made of more of them now
+                whole = and_(Shot.run_id == run_id, Shot.awaits, Shot.state == "done")
+                connection.execute(update(Shot).where(whole).values(fresh | {"ended_at": None}))
             left = select(Shot.id).where(Shot.run_id == run_id, Shot.state.in_(("waiting", "claimed"))).limit(1)
             if shots or connection.scalar(left) is not None:
                 again = {"state": "planned", "ended_at": None}
@@ -259,6 +264,7 @@ def _shot_row(run_id: str, of: str, position: int, shot: NewShot) -> dict[str, A
         "state": shot.state,
         "error_code": shot.error_code,
         "error_message": shot.error_message,
+        "awaits": shot.awaits,
     }
 
 

@@ -10,13 +10,15 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from catalog.errors import CatalogError, NotFound
-from catalog.queries import deliveries_of, latest_run, list_runs, resolve, run_status, shots_of
+from catalog.errors import CatalogError
+from catalog.queries import latest_run, list_runs, run_status
 from catalog.runs import Priority
 from catalog.trace import trace as trace_lineage
+from flows import boards, up, weights, worker
 from flows import doctor as doctoring
-from flows import up, weights, worker
 from flows.backup import backup, migrate, restore
+from flows.chosen import chosen_run
+from flows.export import export
 from flows.gc import gc
 from flows.json_output import print_json
 from flows.lineage_tree import lineage_tree
@@ -43,7 +45,6 @@ from flows.workshop import workshop
 from manifests.errors import InputError, ManifestError, Problem
 from manifests.schema import json_schema
 from models.errors import EngineError
-from tasks.out_folder import write_out_folder
 
 
 def _exit(status: int, **_: object) -> None:
@@ -62,6 +63,8 @@ app = typer.Typer(
 app.add_typer(weights.app)
 for one in (backup, restore, migrate):
     app.command()(one)
+app.command("import")(boards.import_)
+app.command()(export)
 app.command()(verify)
 app.command()(gc)
 app.add_typer(worker.app)
@@ -73,6 +76,7 @@ SET = Annotated[list[str] | None, typer.Option("--set", help="key=value over eve
 SAMPLE = Annotated[int, typer.Option("--sample", min=0, help="Only so many shots, spread evenly; 0 for all.")]
 STRICT = Annotated[bool, typer.Option("--strict", help="Refuse the whole manifest for one bad row or picture.")]
 REFRESH = Annotated[bool, typer.Option("--refresh", help="Make again what newer code or weights make differently.")]
+DRAFT = Annotated[bool, typer.Option("--draft", help="Everything small and quick, to see pacing and moves.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 
 
@@ -121,13 +125,14 @@ def run(
     sample: SAMPLE = 0,
     refresh: REFRESH = False,
     strict: STRICT = False,
+    draft: DRAFT = False,
     priority: Annotated[
         Priority, typer.Option(help="Before or after other runs, where workers are shared.")
     ] = "normal",
     as_json: JSON = False,
 ) -> int:
     """Make every clip of a manifest, and leave them in its out folder."""
-    request = Request(manifest, tuple(overrides or ()), sample, refresh, out_folder, strict)
+    request = Request(manifest, tuple(overrides or ()), sample, refresh, out_folder, strict, draft)
     kind = request.load().kind  # everything wrong with the manifest is told before anything starts
     return _work(
         kind,
@@ -137,6 +142,7 @@ def run(
         sample=sample,
         refresh=refresh,
         strict=strict,
+        draft=draft,
         out=str(out_folder or ""),
         priority=priority,
     )
@@ -146,7 +152,7 @@ def run(
 def resume(run_id: RUN = "", as_json: JSON = False) -> int:
     """Go on with a run in whatever state it is: what is done stays done, what another process keeps is followed."""
     with workshop(Settings()) as tools:
-        found = run_status(tools.catalog, _run_id(tools.catalog, run_id)).run
+        found = run_status(tools.catalog, chosen_run(tools.catalog, run_id)).run
     return _work(found.kind, as_json, resume=found.id)
 
 
@@ -157,10 +163,11 @@ def plan(
     sample: SAMPLE = 0,
     refresh: REFRESH = False,
     strict: STRICT = False,
+    draft: DRAFT = False,
     as_json: JSON = False,
 ) -> int:
     """Show which stages each shot will run and why, and what the run will cost. Makes nothing."""
-    request = Request(manifest, tuple(overrides or ()), sample, refresh, strict=strict)
+    request = Request(manifest, tuple(overrides or ()), sample, refresh, strict=strict, draft=draft)
     loaded = request.load()
     settings = Settings()
     with workshop(settings) as tools, TerminalListener(settings, quiet=as_json) as told:
@@ -183,7 +190,7 @@ def status(run_id: RUN = "", as_json: JSON = False) -> int:
         if not run_id and latest_run(tools.catalog) is None:
             print_json(None) if as_json else said("no runs yet: `dailies run MANIFEST` makes the first")
             return 0
-        found = run_status(tools.catalog, _run_id(tools.catalog, run_id))
+        found = run_status(tools.catalog, chosen_run(tools.catalog, run_id))
         if as_json:
             print_json(found)
         else:
@@ -197,7 +204,7 @@ def cancel(run_id: RUN = "", as_json: JSON = False) -> int:
     settings = Settings()
     join(settings)
     with workshop(settings) as tools:
-        found = _run_id(tools.catalog, run_id)
+        found = chosen_run(tools.catalog, run_id)
         from flows.cancel import cancel as cancelling  # what keeps a run imports Prefect
 
         done = cancelling(tools, found)
@@ -222,45 +229,6 @@ def trace(
         print_json(found.as_dict())
     else:
         out.print(lineage_tree(found))
-    return 0
-
-
-@app.command()
-def export(
-    folder: Annotated[Path, typer.Argument(help="Where to put the files.", show_default=False)],
-    run_id: Annotated[str, typer.Option("--run", help="Deliveries of this run; else of the latest run.")] = "",
-    preset: Annotated[str, typer.Option(help="Only this preset.")] = "",
-    item: Annotated[str, typer.Option(help="Only this item.")] = "",
-    tag: Annotated[str, typer.Option(help="Only items with this tag.")] = "",
-    as_json: JSON = False,
-) -> int:
-    """Copy deliveries, posters, index and contact sheet to a folder."""
-    settings = Settings()
-    with workshop(settings) as tools, TerminalListener(settings, quiet=as_json) as told:
-        chosen = _run_id(tools.catalog, run_id)
-        rows = deliveries_of(tools.catalog, run_id=chosen, preset=preset or None, item=item or None, tag=tag or None)
-        for row in rows:
-            tools.catalog.verify(row.delivery.artifact)
-        shots = shots_of(tools.catalog, chosen)
-        if preset or item or tag:
-            wanted = {row.shot_id for row in rows}
-            shots = [shot for shot in shots if shot.id in wanted]
-        try:
-            made = write_out_folder(
-                tools.catalog,
-                folder.absolute(),
-                shots,
-                rows,
-                copy=True,
-                progress=lambda done, total: told.step("copying", done, total),
-            )
-        except OSError as error:
-            found = f"'{folder}' cannot be written: {error.strerror or error}"
-            raise InputError(Problem("FOLDER_AWAY", found, "make it writable, make room, or name another")) from error
-    if as_json:
-        print_json({"run": chosen, "folder": made.folder, "files": list(made.files.values()), "index": made.index_csv})
-    else:
-        said(f"{made.folder} has {counted(len(made.files), 'delivery', 'deliveries')} of run {chosen}")
     return 0
 
 
@@ -320,16 +288,3 @@ def _try(trial: Trial, as_json: bool) -> int:
     else:
         print_trial(report)
     return 0 if report.complete else 1
-
-
-def _run_id(catalog: Any, given: str) -> str:
-    """The run meant by an id's beginning, or the latest. Raises NotFound."""
-    if given:
-        kind, found = resolve(catalog, given)
-        if kind != "run":
-            raise NotFound(f"'{given}' is a {kind}, wanted a run; `dailies status` lists the runs")
-        return found
-    latest = latest_run(catalog)
-    if latest is None:
-        raise NotFound("there are no runs yet; `dailies run MANIFEST` makes the first")
-    return latest

@@ -31,6 +31,8 @@ from models.svd.settings import LADDER, Dtype, Rung
 from models.svd.vram import estimate, first_rung
 from tasks.benchmark import measure
 from tasks.encode import ffmpeg_path, versions
+from tasks.lettering.fonts import FOLDERS, SHAPING_REMEDY, missing_fonts, shaping_missing
+from tasks.lettering.fonts import REMEDY as FONTS_REMEDY
 from tasks.planner.canvas import SIZES
 from tasks.planner.device import Device, cards, device_of, torch_installed
 from tasks.planner.engine import GPU_EXTRA
@@ -66,8 +68,20 @@ def examine() -> list[Finding]:
         *device_findings(settings.device),
         *memory_findings(settings.weights, device_of(settings.device)),
         *_engines(settings),
+        *font_findings(),
         *_disk(settings),
     ]
+
+
+def font_findings() -> Iterator[Finding]:
+    """Whether slates, cards and burn-ins can be lettered."""
+    missing = missing_fonts()
+    if missing:
+        yield Finding("fonts", "note", f"{', '.join(missing[:3])} not here", remedy=f"for scenes: {FONTS_REMEDY}")
+    elif shaping_missing():
+        yield Finding("fonts", "note", "Pillow finds no libfribidi", remedy=f"for scenes: {SHAPING_REMEDY}")
+    else:
+        yield Finding("fonts", "ok", "Noto, for slates and burn-ins", str(FOLDERS[0].parent.parent))
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

@@ -103,8 +103,7 @@ def _work(tools: Tools, batch_id: str, claims: Sequence[Claim], watch: _Watch) -
     steps: list[PrefectFuture[None]] = []
     try:
         steps += [
-            task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(step).submit()
-            for step in (line.prepare, line.generate, line.deliver)
+            task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(step).submit() for step in line.steps
         ]
         for step in steps:
             step.result()

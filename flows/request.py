@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flows.listener import listener
 from flows.workshop import chain_of, speeds_of
+from manifests.draft import drafted
 from manifests.errors import ManifestError
 from manifests.loader import load
 from manifests.manifest import Manifest
@@ -22,7 +23,7 @@ class Request:
 
     `sample`: so many of its shots, evenly spread; 0 for all. `refresh`: make again what newer code, engines or weights
     would make differently. `out`: instead of the manifest's own out folder. `strict`: one bad row or picture refuses
-    the whole request.
+    the whole request. `draft`: everything small and quick (`manifests.draft`).
     """
 
     manifest: Path
@@ -31,10 +32,13 @@ class Request:
     refresh: bool = False
     out: Path | None = None
     strict: bool = False
+    draft: bool = False
 
     def load(self) -> Manifest:
         """The manifest as requested. Raises ManifestError with all its problems where it is refused."""
         manifest = load(self.manifest, self.overrides, strict=self.strict)
+        if self.draft:
+            manifest = drafted(manifest)
         if self.out is not None:
             manifest = replace(manifest, out_folder=self.out.absolute())
         return sampled(manifest, self.sample) if self.sample else manifest

@@ -20,6 +20,7 @@ def storyboard_animation(
     sample: int = 0,
     refresh: bool = False,
     strict: bool = False,
+    draft: bool = False,
     out: str = "",
     priority: Priority = "normal",
     triggered_by: str = "prefect",
@@ -34,5 +35,5 @@ def storyboard_animation(
     if not manifest:
         wanted = "there is nothing to do: neither a manifest nor a run to resume is given"
         raise InputError(Problem("NO_MANIFEST", wanted, "set the parameter manifest to the path of a manifest"))
-    request = Request(Path(manifest), overrides, sample, refresh, Path(out) if out else None, strict)
+    request = Request(Path(manifest), overrides, sample, refresh, Path(out) if out else None, strict, draft)
     return start(request, triggered_by=triggered_by, priority=priority)

@@ -18,6 +18,7 @@ from flows.plain_console import PlainConsole
 from flows.settings import Settings
 from manifests.errors import Problem
 from tasks.planner.planner import RunPlan
+from tasks.planner.scene import ScenePlan
 
 out = PlainConsole(highlight=False)
 err = PlainConsole(stderr=True, highlight=False)
@@ -62,8 +63,23 @@ def print_plan(plan: RunPlan, settings: Settings) -> None:
             out.print(f"   [yellow]note[/yellow] {escape(note)}", soft_wrap=True)
     if len(plan.shots) > SHOWN:
         out.print(f"... and {len(plan.shots) - SHOWN} more shots")
+    for scene in plan.scenes:
+        _print_scene(scene, stands=plan.stands(scene.delivery))
     print_problems_of_shots(plan)
     _print_totals(plan, settings)
+
+
+def _print_scene(scene: ScenePlan, *, stands: bool) -> None:
+    """A scene in a line: what it is cut from, how long it is, what is missing in it."""
+    timeline = scene.timeline
+    missing = sum(bool(event.missing) for event in scene.events)
+    facts = [counted(len(scene.events), "shot"), f"{float(timeline.frames / timeline.rate):.2f} s at {scene.rate}"]
+    facts += [f"{counted(missing, 'card')} for what is missing"] if missing else []
+    facts += [f"leader of {counted(scene.leader, 'frame')}"] if scene.leader else []
+    standing = "  [dim]stands[/dim]" if stands else ""
+    out.print(f"[bold]scene {escape(scene.scene)}[/bold]  {', '.join(facts)}{standing}")
+    for note in scene.notes:
+        out.print(f"   [yellow]note[/yellow] {escape(note)}", soft_wrap=True)
 
 
 def print_problems_of_shots(plan: RunPlan) -> None:
@@ -131,6 +147,7 @@ def plan_as_dict(plan: RunPlan, settings: Settings) -> dict[str, Any]:
     return {
         "manifest": plan.manifest.sha256,
         "shots": [json.loads(planned.plan_text) for planned in plan.shots if planned.packed],
+        "scenes": [scene.model_dump(mode="json") for scene in plan.scenes],
         "problems": plan.problems,
         "stages": [
             {"stage": stage, "engine": engine, "seconds": spent, "from": plan.speeds.basis[stage, engine]}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from manifests.colors import Color
 from manifests.part import Part
-from manifests.presets import nearest_preset, presets
+from manifests.preset_names import PresetName
 from manifests.rates import RateOrAuto
+from manifests.scene import Sound, Transition
 from manifests.source import Source
 from manifests.svd import Svd
 
@@ -31,20 +32,6 @@ Scalar = str | bool | int | float | None
 Move = Literal["push", "pull", "pan", "tilt", "orbit", "arc", "drift", "hold"]
 LONGEST_LINE = 2000
 Line = Annotated[str, Field(max_length=LONGEST_LINE)]
-
-
-def _known_preset(name: str) -> str:
-    if name not in presets():
-        near = nearest_preset(name)
-        raise PydanticCustomError(
-            "UNKNOWN_PRESET",
-            "{found} is no delivery preset",
-            {"found": repr(name), "remedy": f"did you mean {near}?" if near else "presets: " + ", ".join(presets())},
-        )
-    return name
-
-
-Preset = Annotated[str, AfterValidator(_known_preset), Field(json_schema_extra={"enum": [*sorted(presets())]})]
 
 
 class Motion(Part):
@@ -144,7 +131,7 @@ class Ask(Part):
         default={}, description="Anything else, echoed in every result: one value per name."
     )
 
-    deliver: tuple[Preset, ...] = Field(
+    deliver: tuple[PresetName, ...] = Field(
         default=("web_1080p",), min_length=1, max_length=50, description="Delivery presets."
     )
     engine: Literal["auto", "camera", "svd"] = Field(
@@ -157,7 +144,7 @@ class Ask(Part):
         description="Words for camera, motion and light, such as `slow push in`; they fill keys by vocabulary.yaml, "
         "below this layer's own keys. What was not understood is said. No network reads them.",
     )
-    seconds: Annotated[float, Field(ge=0.5, le=600)] | None = Field(
+    seconds: Annotated[float, Field(ge=0.1, le=600)] | None = Field(
         default=None, description="Length; 6 for products, 2 for storyboard panels. Not with `frames`."
     )
     frames: Annotated[int, Field(ge=2, le=72000)] | None = Field(
@@ -192,6 +179,13 @@ class Ask(Part):
         default={},
         description="Several shots of one item: each key of an ask with the values it takes, all combinations.",
     )
+
+    scene: Line = Field(
+        default="",
+        description="The scene of `scenes:` this is cut into; of a storyboard with one scene, that one.",
+    )
+    transition: Transition | None = Field(default=None, description="How it begins in its scene, else as that says.")
+    sound: Sound = Field(default=Sound.model_construct(), description="Heard in its scene from its first frame on.")
 
     shot: Line = Field(default="", description="Storyboard: the shot's name.")
     panel: Line = Field(default="", description="Storyboard: the panel's name.")

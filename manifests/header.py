@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from manifests.names import DEFAULT_TEMPLATE, template_fault
 from manifests.part import Part
+from manifests.scene import Scene
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Cell = str | bool | int | float | None
@@ -94,4 +95,7 @@ class Header(Part):
         description="Folders pictures may live in, relative to the manifest.",
     )
     profile: Name | None = Field(default=None, description="The profile of rows that name none.")
+    scenes: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}$")], Scene] = Field(
+        default={}, max_length=200, description="Files that rows are cut together into, by name."
+    )
     limits: Limits = Field(default=Limits.model_construct(), description="Guards.")

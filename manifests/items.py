@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from manifests.rows import Row
 from manifests.variants import combinations
 
 LONGEST_ID = 200
+_FILES = (("source", "path", "source"), ("source", "mask", "source.mask"), ("sound", "path", "sound"))
+"""Where an ask names files, and how its problems tell that."""
 
 
 @dataclass(slots=True)
@@ -32,16 +34,20 @@ class _Entry:
     file: str
     problems: list[Problem]
     ask: Ask | None = None
+    """As asked, and located once its files were found."""
     shots: tuple[Shot, ...] = ()
 
 
 class Items:
     """Collects items and shots row by row. A row's problems stay the row's own; `problems` gets those of the whole."""
 
-    def __init__(self, asks: Asks, pictures: Pictures, limits: Limits, profile: str | None) -> None:
+    def __init__(
+        self, asks: Asks, pictures: Pictures, limits: Limits, profile: str | None, scenes: Collection[str] = ()
+    ) -> None:
         self.asks = asks
         self.pictures = pictures
         self.limits = limits
+        self.scenes = scenes
         self.profile = profile if profile in asks.profiles else None
         self.problems = asks.problems
         self._entries: list[_Entry] = []
@@ -98,7 +104,7 @@ class Items:
             while key in taken:  # rows in flow style share a line
                 key += "'"
             taken.add(key)
-            refused.append(Refused(key, name, entry.line, entry.file, tuple(entry.problems)))
+            refused.append(Refused(key, name, entry.line, entry.file, tuple(entry.problems), entry.ask))
         return dataclasses.replace(manifest, items=items, shots=shots, refused=tuple(refused))
 
     def _read(self, row: Row, entry: _Entry) -> Problem | None:
@@ -107,7 +113,10 @@ class Items:
         layer = Layer(row.ask, row.file, item or "")
         profile = self._profile(row, item or "")
         asked = self.asks.ask(layer, profile)
+        entry.ask = asked[1] if asked else None
         ask = asked and self._located(asked[1], layer)
+        if asked and asked[1].scene and asked[1].scene not in self.scenes:
+            self.problems.append(self._no_scene(asked[1].scene, layer))
         if item is None or asked is None or ask is None:
             return None
         count = math.prod(len(choices) for choices in ask.variants.values())
@@ -211,22 +220,42 @@ class Items:
 
     def _located(self, ask: Ask, layer: Layer) -> Ask | None:
         """The ask with absolute, checked paths."""
-        found: dict[str, Path] = {}
-        for name in ("path", "mask"):
-            written: Path | None = getattr(ask.source, name)
+        found: dict[tuple[str, str], Path] = {}
+        for part, name, told in _FILES:
+            written: Path | None = getattr(getattr(ask, part), name)
             if written is None:
                 continue
             answer = self.pictures.find(str(written))
             if isinstance(answer, Problem):
-                place = place_of(("source", name), [layer], layer)
-                message = f"{'source' if name == 'path' else 'source.mask'}: {answer.message}"
-                told = dataclasses.replace(answer, message=message, file=place.file, line=place.line, item=place.item)
-                self.problems.append(told)
+                place = place_of((part, name), [layer], layer)
+                fault = missing_sound(answer) if part == "sound" else answer
+                message = f"{told}: {fault.message}"
+                self.problems.append(
+                    dataclasses.replace(fault, message=message, file=place.file, line=place.line, item=place.item)
+                )
             else:
-                found[name] = answer
-        if len(found) != 1 + (ask.source.mask is not None):
+                found[part, name] = answer
+        if len(found) != sum(getattr(getattr(ask, part), name) is not None for part, name, _ in _FILES):
             return None
-        return ask.model_copy(update={"source": ask.source.model_copy(update=found)})
+        source = {name: path for (part, name), path in found.items() if part == "source"}
+        located = ask.model_copy(update={"source": ask.source.model_copy(update=source)})
+        if path := found.get(("sound", "path")):
+            located = located.model_copy(update={"sound": ask.sound.model_copy(update={"path": path})})
+        return located
+
+    def _no_scene(self, name: str, layer: Layer) -> Problem:
+        near = nearest(name, self.scenes)
+        remedy = f"did you mean {near}?" if near else "scenes: " + (", ".join(self.scenes) or "none are written")
+        place = place_of(("scene",), [layer], layer)
+        found = f"there is no scene '{shortened(name)}'"
+        return Problem("UNKNOWN_SCENE", found, remedy, place.file, place.line, place.item)
+
+
+def missing_sound(problem: Problem) -> Problem:
+    """What is wrong with a file that is no picture, in its own words."""
+    if problem.code != "PICTURE_MISSING":
+        return problem
+    return dataclasses.replace(problem, code="SOUND_MISSING", remedy=problem.remedy.replace("picture", "sound"))
 
 
 def _lines(lines: Iterable[int]) -> str:

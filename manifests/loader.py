@@ -15,13 +15,14 @@ from manifests.columns import Columns
 from manifests.errors import ManifestError, Problem
 from manifests.faults import nearest, problems_of
 from manifests.header import Header, Limits, RowsFile
-from manifests.items import Items
+from manifests.items import Items, missing_sound
 from manifests.keys import ask_keys, is_key, path_of
 from manifests.layers import Layer, place_of
 from manifests.manifest import Manifest
 from manifests.marked import Document, Marked, MarkedList, YamlError, read
 from manifests.paths import Pictures
 from manifests.rows import Row, csv_rows, inline_rows, jsonl_rows
+from manifests.scene import Scene
 from manifests.textfile import UnreadableError, read_text
 
 LARGEST_HEADER = 1024 * 1024
@@ -89,7 +90,8 @@ def _load(path: Path, overrides: Sequence[str], problems: list[Problem]) -> Mani
             found = f"roots: there is no folder {root}"
             problems.append(Problem("ROOT_MISSING", found, "name an existing folder", file, written.lines.get("roots")))
     limits = header.limits if header else Limits()
-    items = Items(asks, Pictures(roots), limits, header.profile if header else None)
+    scenes = header.scenes if header else {}
+    items = Items(asks, Pictures(roots), limits, header.profile if header else None, scenes)
     for row in _rows(written, home, file, problems):
         if not items.add(row):
             break
@@ -105,9 +107,23 @@ def _load(path: Path, overrides: Sequence[str], problems: list[Problem]) -> Mani
         roots=items.pictures.roots,
         items=(),
         shots=(),
+        scenes={name: _located(name, scene, items.pictures, written, file, problems) for name, scene in scenes.items()},
     )
     manifest = items.collected(manifest)
     return manifest if problems else dataclasses.replace(manifest, sha256=manifest.digest())
+
+
+def _located(name: str, scene: Scene, pictures: Pictures, written: Marked, file: str, problems: list[Problem]) -> Scene:
+    """The scene with the absolute, checked path of its sound."""
+    if scene.sound.path is None:
+        return scene
+    answer = pictures.find(str(scene.sound.path))
+    if isinstance(answer, Problem):
+        fault, line = missing_sound(answer), written.lines.get("scenes")
+        message = f"scenes.{name}.sound: {fault.message}"
+        problems.append(dataclasses.replace(fault, message=message, file=file, line=line))
+        return scene
+    return scene.model_copy(update={"sound": scene.sound.model_copy(update={"path": answer})})
 
 
 def _of_the_head(document: Document) -> list[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from manifests.ask import Ask
 from manifests.errors import Problem
 from manifests.names import output_name
 from manifests.presets import preset
+from manifests.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Refused:
     """A row that cannot be made, with everything that is wrong with it.
 
     `key` is unique among those of the shots: the row's id, with its line where another row has that id too, or only
-    its line (`line 12`) where it has none; `item_id` is the id, or the same.
+    its line (`line 12`) where it has none; `item_id` is the id, or the same. `ask` is what it asked for, where that
+    much could be read; its paths are as written.
     """
 
     key: str
@@ -64,14 +66,15 @@ class Refused:
     line: int
     file: str
     problems: tuple[Problem, ...]
+    ask: Ask | None = None
 
 
 @dataclass(frozen=True)
 class Manifest:
     """What people asked for, complete and checked: paths absolute, ids and output names unique.
 
-    `refused` are the rows that are left out. `sha256` is the digest of the canonical JSON of `resolved()`; it does not
-    change when the folder moves.
+    `refused` are the rows that are left out, `scenes` what rows are cut together into. `sha256` is the digest of the
+    canonical JSON of `resolved()`; it does not change when the folder moves.
     """
 
     version: int
@@ -84,6 +87,7 @@ class Manifest:
     items: tuple[Item, ...]
     shots: tuple[Shot, ...]
     refused: tuple[Refused, ...] = ()
+    scenes: Mapping[str, Scene] = field(default_factory=dict[str, Scene])
     sha256: str = ""
 
     def resolved(self) -> dict[str, Any]:
@@ -117,18 +121,27 @@ class Manifest:
         }
         return output_name(self.out_template, fields, preset(preset_name).container)
 
+    def scene_of(self, ask: Ask) -> str:
+        """The name of the scene a row is cut into; "" where it is in none."""
+        return ask.scene or (next(iter(self.scenes)) if self.kind == "storyboard" and len(self.scenes) == 1 else "")
+
     def head(self) -> dict[str, Any]:
         """`resolved()` without its items, and how many there are: what a run keeps beside its shots."""
         return self._head() | {"items": len(self.items), "shots": len(self.shots)}
 
     def _head(self) -> dict[str, Any]:
         refused = [{"key": row.key, "codes": [problem.code for problem in row.problems]} for row in self.refused]
-        return ({"refused": refused} if refused else {}) | {
-            "kind": self.kind,
-            "name": self.name,
-            "out": {"folder": self._told(str(self.out_folder)), "template": self.out_template},
-            "version": self.version,
-        }
+        scenes = {name: self._scene(scene) for name, scene in self.scenes.items()}
+        return (
+            ({"refused": refused} if refused else {})
+            | ({"scenes": scenes} if scenes else {})
+            | {
+                "kind": self.kind,
+                "name": self.name,
+                "out": {"folder": self._told(str(self.out_folder)), "template": self.out_template},
+                "version": self.version,
+            }
+        )
 
     def _items(self) -> Iterator[dict[str, Any]]:
         shots: dict[str, list[Shot]] = {}
@@ -147,6 +160,15 @@ class Manifest:
         for name in ("path", "mask"):
             if source[name] is not None:
                 source[name] = self._told(source[name])
+        return self._sounding(dumped)
+
+    def _scene(self, scene: Scene) -> dict[str, Any]:
+        return self._sounding(scene.model_dump(mode="json"))
+
+    def _sounding(self, dumped: dict[str, Any]) -> dict[str, Any]:
+        sound = dumped["sound"]
+        if sound["path"] is not None:
+            sound["path"] = self._told(sound["path"])
         return dumped
 
     def _told(self, path: str) -> str:

@@ -140,6 +140,20 @@ def presets() -> Mapping[str, Preset]:
     return MappingProxyType({name: Preset.model_validate({"name": name, **entry}) for name, entry in entries.items()})
 
 
+CUT = "_shot"
+"""Ends the name of the preset that shots are delivered in to be cut into a file of the preset before it."""
+
+
+def cut_preset(whole: Preset) -> Preset:
+    """What the shots of a scene in `whole` are delivered in: the same frame and codec, without what is asked of a whole
+    programme (length, size, sound); `whole` itself where it asks nothing of the kind."""
+    free = {"min_seconds": 0.0, "max_seconds": 0.0, "recommended_seconds": 0.0, "lengths": (), "max_bytes": 0}
+    free |= {"min_bitrate": 0, "audio": "none"}
+    if all(getattr(whole, name) == value for name, value in free.items()):
+        return whole
+    return whole.model_copy(update={**free, "name": f"{whole.name}{CUT}"})
+
+
 def nearest_preset(name: str) -> str:
     """The known preset whose name is most like `name`; empty where none is."""
     return next(iter(difflib.get_close_matches(name.strip().lower().replace("-", "_"), presets(), n=1)), "")
@@ -151,6 +165,8 @@ def preset(name: str) -> Preset:
     Raises:
         LookupError: there is none; the message names the nearest.
     """
+    if name.endswith(CUT) and name.removesuffix(CUT) in presets():
+        return cut_preset(presets()[name.removesuffix(CUT)])
     try:
         return presets()[name]
     except KeyError as error:

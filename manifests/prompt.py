@@ -173,8 +173,13 @@ def _phrase(said: _Said, segments: list[_Segment], index: int, denying: _Segment
         said.fill(min(one.first.start for one in parts), max(one.last.end for one in parts), fills)
         for one in parts:
             one.told = True
-    elif not phrase.ways and segment.first.word in lexicon().filler:
+    elif not phrase.ways and _is_filler(said.text[segment.first.start : segment.last.end]):
         segment.told = True
+
+
+def _is_filler(text: str) -> bool:
+    """Words of grammar, and words for what every shot shows, and no others."""
+    return all(word in lexicon().filler for word, _, _ in spoken(text))
 
 
 def _degree(said: _Said, segments: list[_Segment], index: int) -> None:

@@ -9,7 +9,13 @@ from typing import Any
 
 from manifests.keys import OPEN, ask_keys, path_of
 
-UNVARIED = frozenset({"source", "title", "tags", "deliver", "shot", "panel", "dialogue", "action", "notes", *OPEN})
+UNVARIED = frozenset(
+    {
+        *("source", "title", "tags", "deliver", "scene", "transition", "sound"),
+        *("shot", "panel", "dialogue", "action", "notes"),
+        *OPEN,
+    }
+)
 """Keys that belong to the item, not to one of its shots."""
 
 

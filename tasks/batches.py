@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from tasks.planner.fits import needs_of, pools_of
+from tasks.planner.scene import is_scene
 
 LONGEST_BATCH: Final = 600.0
 SHORTEST_BATCH: Final = 60.0
@@ -51,8 +52,8 @@ class Cut:
 def cut_batches(shots: Sequence[Idle], slots: Callable[[str], int]) -> list[Cut]:
     """`shots` in batches of min(10 minutes, work / (2 x slots)) each, but at least 1 minute.
 
-    `slots` says of a pool how many batches it works at once. Shots that need different checkpoints are not mixed, and a
-    shot at three deaths has a batch of its own. The order of the manifest is kept.
+    `slots` says of a pool how many batches it works at once. Shots that need different checkpoints are not mixed, nor
+    scenes with other shots, and a shot at three deaths has a batch of its own. The order of the manifest is kept.
     """
     alike: dict[tuple[str, ...], list[Idle]] = {}
     alone: list[Cut] = []
@@ -63,7 +64,8 @@ def cut_batches(shots: Sequence[Idle], slots: Callable[[str], int]) -> list[Cut]
             continue
         # Networks that come with the package are everywhere; checkpoints and adapters are what workers differ by.
         own = tuple(name for name in needs["weights"] if not name.startswith("realesrgan/"))
-        alike.setdefault((pools_of(needs)[0], *own), []).append(shot)
+        what = "scene" if is_scene(shot.plan) else "clip"
+        alike.setdefault((pools_of(needs)[0], what, *own), []).append(shot)
     cuts: list[Cut] = []
     for (pool, *_), group in alike.items():
         total = sum(map(_seconds, group))

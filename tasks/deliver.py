@@ -7,26 +7,18 @@ from collections.abc import Iterator, Sequence
 from catalog.deliveries import NewDelivery
 from catalog.executions import Recorded
 from catalog.made import Made
-from models.errors import EngineError
 from tasks.encode_pass import EncodePass, File, Job
 from tasks.errors import Cancelled
 from tasks.execute import Stage, all_standing, begin, fail_all, recorded
-from tasks.inspect import Report
 from tasks.pace import Together
 from tasks.planner.plan import DeliveryPlan
 from tasks.planner.standing import frames_of
+from tasks.refusal import Refused, refusal
 from tasks.stored import each
 from tasks.tools import Tools
 from tasks.way import chain_of
 
 Asked = tuple[Job, DeliveryPlan, Stage]
-
-
-class Refused(EngineError):
-    """The finished file is not what its preset wants; it is not published. The code is the first fault's."""
-
-    code = "INSPECTION_FAILED"
-    blames = "shot"
 
 
 def deliver_renditions(tools: Tools, jobs: Sequence[Job]) -> list[Exception | None]:
@@ -157,7 +149,7 @@ def _looked(tools: Tools, job: Job, file: File, made: Made) -> Recorded:
 
 def _refuse(tools: Tools, one: File) -> Refused:
     """End what made a file that is not what it must be, and say why; the file is gone."""
-    fault = _refusal(one.delivery, one.report)
+    fault = refusal(one.delivery, one.report)
     fail_all(tools, [one.execution], fault)
     one.file.path.unlink(missing_ok=True)
     one.file.poster.unlink(missing_ok=True)
@@ -176,15 +168,4 @@ def _delivery(tools: Tools, job: Job, delivery: DeliveryPlan, made: Made) -> New
         poster=made.output("poster").sha256,
         execution_id=made.id,
         refreshed=before is not None and before.recipe_sha256 != made.recipe_sha256,
-    )
-
-
-def _refusal(delivery: DeliveryPlan, report: Report) -> Refused:
-    said = "; ".join(str(problem) for problem in report.problems)
-    first = report.problems[0]
-    return Refused(
-        f"{delivery.preset}: the finished file is not what it must be: {said}",
-        remedy=first.remedy,
-        code=first.code,
-        evidence=said,
     )

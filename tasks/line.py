@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -21,6 +21,7 @@ from tasks import steps
 from tasks.endings import Endings
 from tasks.errors import OutOfPatience, Verdict, decide
 from tasks.pace import TOGETHER_SECONDS, Pace
+from tasks.planner.scene import is_scene
 from tasks.steps import Step
 from tasks.tools import Tools
 from tasks.waiting import Interrupted, Waiting
@@ -53,6 +54,13 @@ class Line:
         self._tools = replace(tools, patiently=self._waiting.through)
         self._endings = Endings(self._tools, self._run_id, self._waiting)
 
+    @property
+    def steps(self) -> tuple[Callable[[], None], ...]:
+        """What its shots go through, each to be run in a thread of its own."""
+        if any(is_scene(row.plan) for row in self._rows.values()):  # no batch holds others beside them
+            return (self.assemble,)
+        return self.prepare, self.generate, self.deliver
+
     def prepare(self) -> None:
         """Stills of every shot; shots that turn out to be done leave the line here."""
         pace, left = Pace(), list(self._claims)
@@ -82,6 +90,13 @@ class Line:
         with self._to_the_end(None):
             while works := self._next(self._generated, pace.shots):
                 for work in self._step(works, steps.deliver, pace):
+                    self._endings.done(work)
+
+    def assemble(self) -> None:
+        """Scenes, one after the other: what they are made of is there."""
+        with self._to_the_end(None):
+            for claim in self._claims:
+                for work in self._step([Work(self._tools, claim, self._rows[claim.shot_id])], steps.assemble, Pace()):
                     self._endings.done(work)
 
     @contextmanager

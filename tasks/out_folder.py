@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from catalog.catalog import Catalog
-from catalog.queries import DeliveryRow, ShotRow
+from catalog.queries import DeliveryRow, ShotRow, version_of
 from catalog.store import Store, hash_file
 from tasks.contact_sheet import MOST_PLAYED, Entry, contact_sheets
 from tasks.out_index import Index
+from tasks.planner.scene import is_scene
+from tasks.scene.beside import write_beside
 
 PLACED_AT_ONCE = 500
 """Deliveries whose places are written down in one transaction."""
@@ -67,11 +69,16 @@ def write_out_folder(
             for row in sorted(served, key=lambda row: _place(asked, row.delivery.preset)):
                 one = row.delivery
                 name = asked.get(one.preset, f"{one.id}{Path(one.location).suffix}")
+                if is_scene(shot.plan):  # an animatic is never overwritten by the next one: its versions count up
+                    name = str(Path(name).with_stem(f"{Path(name).stem}_v{version_of(catalog, one):03}"))
                 poster = str(Path(name).with_suffix(".jpg"))
-                if not _lies_there(catalog.store, one.artifact, folder / name):
-                    put(one.path, folder / name, copy=copy)
+                stood = _lies_there(catalog.store, one.artifact, folder / name)
+                if not stood:
+                    stood = put(one.path, folder / name, copy=copy)
                 if one.poster and not _lies_there(catalog.store, one.poster, folder / poster):
                     put(catalog.store.path(one.poster, one.poster_location or ""), folder / poster, copy=copy)
+                if is_scene(shot.plan) and not (stood and (folder / name).with_suffix(".pdf").exists()):
+                    write_beside(catalog, shot.plan, one, folder / name)
                 files[one.id] = folder / name
                 placed.append((shot.id, one.id, folder / name))
                 index.add(_index_row(shot, row, name, poster if one.poster else ""))
@@ -116,11 +123,14 @@ def _entry(folder: Path, row: Mapping[str, Any], played: bool) -> Entry:
     return Entry(folder / row["file"], Path(row["file"]).stem, detail, poster)
 
 
-def put(source: Path, target: Path, *, copy: bool = False) -> None:
-    """Make `target` the same bytes as `source`: a link where that is possible, else a copy; replaced in one step."""
+def put(source: Path, target: Path, *, copy: bool = False) -> bool:
+    """Make `target` the same bytes as `source`: a link where that is possible, else a copy; replaced in one step.
+
+    Whether it was the very same file already.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists() and not copy and target.samefile(source):
-        return
+        return True
     temporary = target.with_name(f".{target.name[:60]}.{secrets.token_hex(4)}.part")
     try:
         if copy or not _linked(source, temporary):
@@ -128,6 +138,7 @@ def put(source: Path, target: Path, *, copy: bool = False) -> None:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+    return False
 
 
 def _lies_there(store: Store, sha256: str, target: Path) -> bool:

@@ -21,7 +21,7 @@ def unreadable(path: Path, kind: str, media: Mapping[str, Any]) -> str | None:
     """
     try:
         match kind:
-            case "delivery":
+            case "delivery" | "segment":
                 return _clip(path, media)
             case "master" | "mezzanine":
                 for _ in read_master(path)[1]:

@@ -9,12 +9,12 @@ from typing import Any
 from catalog.catalog import Catalog
 from catalog.collection import Heard, Judged, Stray
 from catalog.retention import DAY, Rules
+from tasks.sources import files_of
 
 
 def pictures(plan: Mapping[str, Any]) -> Iterator[str]:
-    """Digests of the source pictures that a shot's plan reads, as they lie in the catalog."""
-    picture = plan.get("picture", {})
-    yield from (digest for name in ("sha256", "mask_sha256") if (digest := picture.get(name)))
+    """Digests of the files from outside that a shot's plan reads, as they lie in the catalog."""
+    yield from files_of(plan)
 
 
 @dataclass(frozen=True)

@@ -7,21 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from catalog.catalog import Catalog
+from tasks.planner.scene import is_scene
+
+
+def files_of(plan: Mapping[str, Any]) -> dict[str, str]:
+    """What a shot's plan reads from outside: digest -> path. Pictures and masks; of a scene its sounds."""
+    if is_scene(plan):
+        sounds = (plan["sound"], *(event["sound"] for event in plan["events"]))
+        return {sound["sha256"]: sound["path"] for sound in sounds if sound}
+    picture = plan.get("picture", {})
+    files = {
+        picture.get(digest): picture.get(path, "") for digest, path in (("sha256", "path"), ("mask_sha256", "mask"))
+    }
+    return {digest: path for digest, path in files.items() if digest}
 
 
 def store_sources(
     catalog: Catalog, plans: Sequence[Mapping[str, Any]], progress: Callable[[int, int], None]
 ) -> list[str]:
-    """Take what the shots of `plans` (`ShotPlan` as JSON) need into the store; what is there already is not read.
+    """Take what the shots of `plans` (JSON) need into the store; what is there already is not read.
 
     Returns the paths that are gone, or changed since they were planned: whoever works the shot says what is wrong.
     """
     wanted: dict[str, str] = {}
     for plan in plans:
-        picture = plan["picture"]
-        wanted[picture["sha256"]] = picture["path"]
-        if picture["mask"]:
-            wanted[picture["mask_sha256"]] = picture["mask"]
+        wanted |= files_of(plan)
     missing = [(sha256, path) for sha256, path in wanted.items() if not catalog.holds(sha256)]
     lost: list[str] = []
     for done, (sha256, path) in enumerate(missing, start=1):

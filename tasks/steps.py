@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from catalog.deliveries import Reuse
 from catalog.errors import CatalogError
-from tasks.deliver import Refused, deliver_renditions
+from tasks.deliver import deliver_renditions
 from tasks.execute import intact
 from tasks.planner.plan import RenditionPlan
+from tasks.refusal import Refused
 from tasks.stored import Storing, run_all_stored
 from tasks.tools import Tools
 from tasks.way import PictureChanged, kept, still
@@ -54,6 +55,13 @@ def deliver(tools: Tools, works: Sequence[Work]) -> list[Outcome]:
         if len(works) == 1 and any(not isinstance(error, Refused) for error in errors.values()):
             break
     return [errors.get(work.row.id) for work in works]
+
+
+def assemble(tools: Tools, works: Sequence[Work]) -> list[Outcome]:
+    """Scenes, of what the other shots of their runs have delivered."""
+    from tasks.scene.assemble import assemble as whole  # what draws letters is not loaded for shots
+
+    return [_caught(partial(whole, tools, work.claim, work.row)) for work in works]
 
 
 def _stills(tools: Tools, works: Sequence[Work]) -> list[Outcome]:

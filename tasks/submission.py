@@ -16,6 +16,7 @@ from tasks.execute import intact
 from tasks.planner.facts import code_version
 from tasks.planner.plan import ShotPlan
 from tasks.planner.planner import Planned, RunPlan
+from tasks.planner.scene import KEY, ScenePlan
 from tasks.tools import Tools
 
 
@@ -93,6 +94,23 @@ def _new_shots(run: RunPlan) -> Iterator[NewShot]:
     shots = ((planned.shot.line, _new_shot(planned, items[planned.shot.item_id], run)) for planned in run.shots)
     for _, shot in merge(refused, shots, key=lambda told: told[0]):
         yield shot
+    yield from (_new_scene(scene, run) for scene in run.scenes)
+
+
+def _new_scene(plan: ScenePlan, run: RunPlan) -> NewShot:
+    file, encode = plan.renditions[0], plan.delivery.encode
+    done = run.stands(plan.delivery) and not plan.refresh
+    return NewShot(
+        key=f"{KEY}{plan.scene}",
+        item=plan.scene,
+        ask={"scene": plan.scene},
+        plan=JsonText(plan.model_dump_json()),
+        meta={"title": plan.title},
+        state="done" if done else "waiting",
+        renditions=[NewRendition(file.name, encode.width, encode.height, encode.rate, encode.frames)],
+        reuses=[(file.name, run.standing.current[plan.delivery.ask_sha256].id)] if done else (),
+        awaits=True,
+    )
 
 
 def _refused(row: Refused) -> NewShot:

@@ -45,7 +45,7 @@ def small_presets() -> dict[str, Preset]:
 def teach_small_presets(set_attribute: Callable[[str, Any], None]) -> None:
     """Make them known beside those that ship; `set_attribute` takes a dotted name and a value."""
     known = MappingProxyType({**presets(), **small_presets()})
-    for user in ("manifests.presets", "manifests.ask"):
+    for user in ("manifests.presets", "manifests.preset_names"):
         set_attribute(f"{user}.presets", lambda: known)
 
 

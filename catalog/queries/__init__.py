@@ -19,7 +19,7 @@ from catalog.queries.runs import (
     shots_of,
     unkept_runs,
 )
-from catalog.queries.selection import DeliveryRow, deliveries_of, delivery_count, each_delivery
+from catalog.queries.selection import DeliveryRow, deliveries_of, delivery_count, each_delivery, version_of
 from catalog.queries.speeds import benchmark, history
 from catalog.queries.status import Failure, Running, RunStatus, StageTotal, remade_from_damage, run_status
 from catalog.queries.workers import WorkerRow, workers, working
@@ -65,6 +65,7 @@ __all__ = [
     "shots_in_batch",
     "shots_of",
     "unkept_runs",
+    "version_of",
     "workers",
     "working",
 ]

@@ -12,6 +12,7 @@ from catalog.batches import OPEN
 from catalog.dialect import clock
 from catalog.errors import NotFound
 from catalog.ledger import Ledger
+from catalog.shot_order import alone
 from catalog.tables import Batch, BatchShot, Shot, Worker
 
 CLAIM_SECONDS = 60.0
@@ -82,7 +83,7 @@ def idle_shots(catalog: Ledger, run_id: str) -> list[IdleShot]:
     due = or_(Shot.not_before.is_(None), Shot.not_before <= clock())
     query = (
         select(Shot.id, Shot.plan, Shot.deaths)
-        .where(Shot.run_id == run_id, Shot.state == "waiting", due, ~handed_out)
+        .where(Shot.run_id == run_id, Shot.state == "waiting", due, ~handed_out, alone())
         .order_by(Shot.position)
     )
     with catalog.database.read() as connection:

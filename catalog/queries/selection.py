@@ -80,6 +80,14 @@ def delivery_count(catalog: Ledger, run_id: str) -> int:
         return connection.scalar(select(func.count()).select_from(query)) or 0
 
 
+def version_of(catalog: Ledger, one: Delivered) -> int:
+    """The how manieth file of its slot a delivery is, from 1: what was superseded before it counts."""
+    slot = ("manifest", "kind", "shot_key", "rendition", "preset")
+    same = [getattr(Delivery, name) == getattr(one, name) for name in slot]
+    with catalog.database.read() as connection:
+        return connection.scalar(select(func.count()).where(*same, Delivery.id <= one.id)) or 1
+
+
 def _served(*, in_run: bool) -> Select[*tuple[Any, ...]]:
     """Deliveries with the shots they serve: all of a run's, or each delivery once, with the shot that first made it."""
     serving = (ShotDelivery.delivery_id == Delivery.id) & (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, text
+from sqlalchemy import ForeignKey, Index, Integer, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from catalog.dialect import clock
@@ -91,6 +91,8 @@ class Shot(Base):
     lease_expires_at: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
     """A shot that is to be tried again waits until then."""
+    awaits: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """It is made of the run's other shots: nobody works it before all of them have ended."""
     failed_on: Mapped[str | None]
     """Id of the worker that failed it last: another one is to try, while there is one."""
     error_code: Mapped[str | None]

@@ -27,6 +27,9 @@ def needs_of(plans: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for plan in plans:
         newest = max(newest, int(plan.get("version", 1)))  # plans of before had none
         for shared in plan.get("renditions", ()):
+            codecs.update(one["encode"]["codec"] for one in shared["deliveries"])
+            if "animate" not in shared:  # a scene: its frames are its shots'
+                continue
             animate = shared["animate"]
             engines.add(animate["engine"])
             if animate["engine"] == "svd":
@@ -39,7 +42,6 @@ def needs_of(plans: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             between = shared["interpolate"]
             if between:
                 engines.add("flow" if between["engine"] == "flow" else f"rife/{between['runtime']}")
-            codecs.update(one["encode"]["codec"] for one in shared["deliveries"])
     return {
         "plan_version": newest,
         "engines": sorted(engines),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import zlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,11 +16,14 @@ from catalog.ledger import chunks
 from manifests.errors import Problem
 from manifests.manifest import Manifest, Shot
 from tasks.chain import Chain
+from tasks.planner.cut import Cut, cut_scenes
 from tasks.planner.estimate import Seconds, Speeds, bytes_of, seconds_of, stored_bytes
 from tasks.planner.plan import DeliveryPlan, Means, ShotPlan
+from tasks.planner.scene import ScenePlan, plan_scene
 from tasks.planner.shot import plan_shot
 from tasks.planner.standing import Standing, standing_deliveries
 from tasks.planner.survey import Sight, survey
+from tasks.planner.work import encode_work
 from tasks.prepare import PictureFacts
 
 PLANNED_AT_ONCE = 250
@@ -66,13 +69,16 @@ class RunPlan:
     speeds: Speeds
     deliveries_to_make: int = 0
     deliveries_standing: int = 0
+    scenes: tuple[ScenePlan, ...] = ()
+    faults: tuple[Problem, ...] = ()
+    """What is wrong with scenes that are left out."""
 
     @property
     def problems(self) -> list[Problem]:
         """Everything wrong with any row or shot, in order."""
         rows = [(row.line, problem) for row in self.manifest.refused for problem in row.problems]
         rows += [(planned.shot.line, problem) for planned in self.shots for problem in planned.problems]
-        return [problem for _, problem in sorted(rows, key=lambda told: told[0])]
+        return [*self.faults, *(problem for _, problem in sorted(rows, key=lambda told: told[0]))]
 
     def stands(self, delivery: DeliveryPlan) -> bool:
         """Whether a delivery is served as it is."""
@@ -99,12 +105,14 @@ def plan_run(
     With `refresh`, deliveries that newer code, engines or weights would make differently are planned again. Memory
     grows by a few kB for each shot: plans are packed as they come.
     """
+    manifest, cuts, faults = cut_scenes(manifest)
     facts = survey(
         catalog, (shot.ask for shot in manifest.shots), max_pixels=means.max_pixels, workers=workers, progress=progress
     )
     files = {item.id: item.file for item in manifest.items}
     sum_up = _Sum(speeds.on(means), refresh)
     shots: list[Planned] = []
+    clips = _Clips(cuts)
     with _uncollected():
         for part in chunks(manifest.shots, PLANNED_AT_ONCE):
             found = [
@@ -112,6 +120,10 @@ def plan_run(
             ]
             sum_up.stands(standing_deliveries(catalog, chain, [one for one in found if isinstance(one, ShotPlan)]))
             shots += [_planned(shot, one, sum_up) for shot, one in zip(part, found, strict=True)]
+            clips.add(part, found)
+    scenes = [plan_scene(cut, clips.found, clips.failed, refresh=refresh) for cut in cuts]
+    sum_up.stands(_scenes_standing(catalog, scenes))
+    scenes = [scene.model_copy(update={"seconds": sum_up.add_scene(scene)}) for scene in scenes]
     return RunPlan(
         manifest,
         tuple(shots),
@@ -122,7 +134,34 @@ def plan_run(
         sum_up.speeds,
         sum_up.to_make,
         sum_up.standing,
+        tuple(scenes),
+        tuple(faults),
     )
+
+
+class _Clips:
+    """What scenes are cut from: the deliveries of their shots as asked, and why there are others not."""
+
+    def __init__(self, cuts: Sequence[Cut]) -> None:
+        self._keys = {event.key for cut in cuts for event in cut.timeline.events}
+        self.found: dict[tuple[str, str], str] = {}
+        self.failed: dict[str, str] = {}
+
+    def add(self, shots: Sequence[Shot], plans: Sequence[ShotPlan | tuple[Problem, ...]]) -> None:
+        """The plans of some more shots."""
+        for shot, plan in zip(shots, plans, strict=True):
+            if shot.key not in self._keys:
+                continue
+            if isinstance(plan, tuple):
+                self.failed[shot.key] = plan[0].message
+            else:
+                asked = ((one.preset, one.ask_sha256) for shared in plan.renditions for one in shared.deliveries)
+                self.found |= {(shot.key, preset): ask for preset, ask in asked}
+
+
+def _scenes_standing(catalog: Catalog, scenes: Sequence[ScenePlan]) -> Standing:
+    found = catalog.current_deliveries([scene.delivery.ask_sha256 for scene in scenes])
+    return Standing({ask: several[-1] for ask, several in found.items()}, frozenset())
 
 
 @contextmanager
@@ -147,7 +186,9 @@ def sampled(manifest: Manifest, shots: int) -> Manifest:
     kept = tuple(manifest.shots[index] for index in chosen)
     named = {shot.item_id for shot in kept}
     # Rows that were refused are no part of a sample: it is made to see good ones.
-    sample = replace(manifest, refused=(), items=tuple(item for item in manifest.items if item.id in named), shots=kept)
+    sample = replace(
+        manifest, refused=(), scenes={}, items=tuple(item for item in manifest.items if item.id in named), shots=kept
+    )
     return replace(sample, sha256=sample.digest())
 
 
@@ -192,6 +233,18 @@ class _Sum:
         self.seconds: Seconds = {}
         self.bytes = self.to_make = self.standing = 0
         self._counted: set[bytes] = set()
+
+    def add_scene(self, scene: ScenePlan) -> float:
+        """Count the file of a scene; the seconds it is assembled in."""
+        encode = scene.delivery.encode
+        if _stands(scene.delivery, self, self.refresh):
+            self.standing += 1
+            return 0.0
+        self.to_make += 1
+        self.bytes += 2 * bytes_of(encode)  # its segments, and the file
+        seconds = self.speeds.of("encode", "ffmpeg", encode_work(encode))
+        self.seconds["encode", "ffmpeg"] = self.seconds.get(("encode", "ffmpeg"), 0.0) + seconds
+        return seconds
 
     def stands(self, found: Standing) -> None:
         """More that stands."""

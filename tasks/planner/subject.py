@@ -47,8 +47,9 @@ class Subject:
 
 
 NOT_PIXELS = {
-    "source", "title", "tags", "meta", "deliver", "variants", "shot", "panel", "dialogue", "action", "notes", "prompt",
-}  # fmt: skip
+    *("source", "title", "tags", "meta", "deliver", "variants", "prompt", "scene", "transition", "sound"),
+    *("shot", "panel", "dialogue", "action", "notes"),
+}
 """Keys of an ask that change no pixel of any delivery; what a prompt fills does, the prompt itself does not."""
 DEEP_MOVES = ("orbit", "arc", "drift")
 """Moves that live from depth: `parallax: auto` gives them some where the product can be told from its backdrop."""

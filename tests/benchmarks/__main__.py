@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 QUICK = {
+    "animatic": ["--quick"],
     "camera": ["--rounds", "1"],
     "gpu": ["--small", "--device", "cpu", "--out", "/tmp/dailies-gpu-small"],
     "flow": ["--size", "320x180", "--frames", "3", "--rounds", "1"],

@@ -40,7 +40,7 @@ def test_a_prefect_server_that_is_not_there_is_named(one_row: str, nowhere: str,
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("address", ["localhost:4200/api", "nonsense", "http://[::1/api"])
+@pytest.mark.parametrize("address", ["localhost:4200/api", "nonsense"])
 def test_an_address_that_is_none_is_shown(
     one_row: str, monkeypatch: pytest.MonkeyPatch, capsys: Said, address: str
 ) -> None:

@@ -24,7 +24,7 @@ def test_every_problem_says_what_to_do(space: Workspace) -> None:
         ("rate: 121", "OUT_OF_RANGE", "between 1 and 120"),
         ("rate: 1/0", "WRONG_TYPE", "fraction"),
         ("rate: fast", "WRONG_TYPE", "30000/1001"),
-        ("seconds: 0.4", "OUT_OF_RANGE", "0.5 to 600"),
+        ("seconds: 0.04", "OUT_OF_RANGE", "0.1 to 600"),
         ("frames: 1", "OUT_OF_RANGE", "2 to 72000"),
         ("seconds: 3, frames: 90", "EXCLUSIVE_KEYS", "keep one"),
         ("engine: svdd", "UNKNOWN_VALUE", "did you mean svd?"),

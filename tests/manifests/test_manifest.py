@@ -150,6 +150,8 @@ def test_the_reference_loads(space: Workspace) -> None:
     folder = space.folder / "examples" / "pictures"
     for name in ("mug.png", "panel.png", "mask.png"):
         space.pictures(f"examples/pictures/{name}")
+    for name in ("music.wav", "steps.wav"):
+        (folder / name).write_bytes(b"sound")
     shutil.copy(REFERENCE, space.folder / "reference.yaml")
     manifest = load(space.folder / "reference.yaml")
     assert [shot.item_id for shot in manifest.shots] == ["mug-01"] * 4 + ["board-1A"]

@@ -17,8 +17,8 @@ from catalog.queries import incidents_of, shots_of
 from manifests.errors import InputError, Problem
 from models.errors import DeviceLost
 from tasks import steps
-from tasks.deliver import Refused
 from tasks.pace import MOST, Pace
+from tasks.refusal import Refused
 from tests.tasks.test_line_faults import batch, faulty, states, work
 from tests.workroom import Workroom, index_of
 

@@ -1,7 +1,7 @@
 # pyright: standard
 """Makes the README's pictures from a real run: `dailies run` on `readme.yaml`, then frames of what came out.
 
-`python manifests/examples/readme/draw.py [folder]` keeps the clips in a temporary folder and writes two JPEGs.
+`python manifests/examples/readme/draw.py [folder]` keeps the clips in a temporary folder and writes three JPEGs.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Group = tuple[str, list[Image.Image]]
 """Pictures that stand together under a name."""
 
 
-def frames(path: Path) -> list[Image.Image]:
-    """First, middle and last frame of the clip at `path`."""
+def frames(path: Path, picks: tuple[int, ...] = ()) -> list[Image.Image]:
+    """Frames of the clip at `path`: those that are named, else the first, middle and last."""
     with av.open(str(path)) as clip:
         every = [frame.to_image() for frame in clip.decode(video=0)]
-    return [every[at] for at in (0, len(every) // 2, -1)]
+    return [every[at] for at in picks or (0, len(every) // 2, -1)]
 
 
 def source(path: Path) -> Image.Image:
@@ -72,7 +72,7 @@ def sheet(rows: list[Image.Image]) -> Image.Image:
 
 
 def main(folder: Path) -> None:
-    """Runs the manifest, and writes `mug.jpg` and `speaker.jpg` into `folder`."""
+    """Runs the manifest and the example storyboard; writes `mug.jpg`, `speaker.jpg` and `animatic.jpg`."""
     with tempfile.TemporaryDirectory() as out:
         dailies = Path(sys.executable).with_name("dailies")
         subprocess.run([dailies, "run", HERE / "readme.yaml", "--out", out], check=True, cwd=ROOT)
@@ -83,8 +83,18 @@ def main(folder: Path) -> None:
             )
             path = folder / f"{item}.jpg"
             rows = [row([(f"in: {name}", [source(PICTURES / name)]), wide]), row([tall, square])]
-            sheet(rows).save(path, quality=82, optimize=True, progressive=True)
-            print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
+            written(sheet(rows), path)
+        subprocess.run([dailies, "run", HERE.parent / "storyboard.yaml", "--out", out], check=True, cwd=ROOT)
+        leader, cut = 48, 48
+        picks = (leader + cut // 2, leader + cut - 1, leader + cut + 26)  # a shot, half a dissolve, the next shot
+        animatic = frames(next(Path(out).glob("lighthouse_v*.mp4")), picks)
+        written(sheet([row([("out: lighthouse_v001.mp4", animatic)])]), folder / "animatic.jpg")
+
+
+def written(picture: Image.Image, path: Path) -> None:
+    """Save a sheet, and say how large it is."""
+    picture.save(path, quality=82, optimize=True, progressive=True)
+    print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,125 @@
+"""`dailies export`: deliveries copied to a folder, or a scene as a folder that an editor opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from catalog.queries import ShotRow, deliveries_of, shots_of
+from flows.chosen import chosen_run
+from flows.json_output import print_json
+from flows.live import TerminalListener
+from flows.settings import Settings
+from flows.terminal import counted, said
+from flows.workshop import workshop
+from manifests.errors import InputError, Problem
+from tasks.out_folder import write_out_folder
+from tasks.planner.scene import ScenePlan, is_scene
+from tasks.tools import Tools
+
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to put the files.", show_default=False)],
+    run_id: Annotated[str, typer.Option("--run", help="Deliveries of this run; else of the latest run.")] = "",
+    preset: Annotated[str, typer.Option(help="Only this preset.")] = "",
+    item: Annotated[str, typer.Option(help="Only this item.")] = "",
+    tag: Annotated[str, typer.Option(help="Only items with this tag.")] = "",
+    editor: Annotated[
+        bool, typer.Option("--editor", help="A scene for an editor: ProRes shots, sounds, OTIO, EDL and FCP7 XML.")
+    ] = False,
+    scene: Annotated[str, typer.Option(help="With --editor: which scene; the only one if left out.")] = "",
+    handles: Annotated[int, typer.Option(min=0, max=240, help="With --editor: held frames at both ends.")] = 12,
+    as_json: JSON = False,
+) -> int:
+    """Copy deliveries, posters, index and contact sheet to a folder; with --editor a scene's shots and timelines."""
+    settings = Settings()
+    with workshop(settings) as tools, TerminalListener(settings, quiet=as_json) as told:
+        run = chosen_run(tools.catalog, run_id)
+        try:
+            if editor:
+                return _for_editors(tools, run, folder.absolute(), scene, handles, told, as_json)
+            return _copied(tools, run, folder, (preset, item, tag), told, as_json)
+        except OSError as error:
+            found = f"'{folder}' cannot be written: {error.strerror or error}"
+            raise InputError(Problem("FOLDER_AWAY", found, "make it writable, make room, or name another")) from error
+
+
+def _copied(
+    tools: Tools, run: str, folder: Path, wanted: tuple[str, str, str], told: TerminalListener, as_json: bool
+) -> int:
+    preset, item, tag = wanted
+    rows = deliveries_of(tools.catalog, run_id=run, preset=preset or None, item=item or None, tag=tag or None)
+    for row in rows:
+        tools.catalog.verify(row.delivery.artifact)
+    shots = shots_of(tools.catalog, run)
+    if any(wanted):
+        served = {row.shot_id for row in rows}
+        shots = [shot for shot in shots if shot.id in served]
+    made = write_out_folder(
+        tools.catalog,
+        folder.absolute(),
+        shots,
+        rows,
+        copy=True,
+        progress=lambda done, total: told.step("copying", done, total),
+    )
+    if as_json:
+        print_json({"run": run, "folder": made.folder, "files": list(made.files.values()), "index": made.index_csv})
+    else:
+        said(f"{made.folder} has {counted(len(made.files), 'delivery', 'deliveries')} of run {run}")
+    return 0
+
+
+def _for_editors(
+    tools: Tools, run: str, folder: Path, name: str, handles: int, told: TerminalListener, as_json: bool
+) -> int:
+    from tasks.editorial.folder import Sound, write_editor_folder  # timelines are loaded for this alone
+
+    plan = _scene(shots_of(tools.catalog, run), run, name)
+    found = tools.catalog.current_deliveries([event.ask_sha256 for event in plan.events if event.ask_sha256])
+    clips: dict[str, Path] = {}
+    for event in plan.events:
+        if standing := found.get(event.ask_sha256):
+            tools.catalog.verify(standing[-1].artifact)
+            clips[event.key] = standing[-1].path
+    rate = Fraction(plan.rate)
+    sounds = [
+        Sound(Path(one.path).stem, tools.catalog.store.path(one.sha256), round(Fraction(one.at) * rate))
+        for one in plan.sounds
+        if tools.catalog.holds(one.sha256)
+    ]
+    made = write_editor_folder(
+        folder,
+        plan.timeline,
+        clips,
+        sounds,
+        handles=handles,
+        ffmpeg=tools.ffmpeg,
+        progress=lambda done, total: told.step("writing shots", done, total),
+    )
+    if as_json:
+        facts: dict[str, Any] = {"run": run, "scene": plan.scene, "folder": made.folder, "said": made.said}
+        print_json(facts | {"otio": made.otio, "edl": made.edl, "fcp7": made.fcp7, "written": made.written})
+        return 0
+    for sentence in made.said:
+        said(sentence)
+    said(f"{made.folder} has {counted(len(made.media), 'shot')} of scene {plan.scene}: {made.otio.name}, "
+         f"{made.edl.name}, {made.fcp7.name}")  # fmt: skip
+    return 0
+
+
+def _scene(shots: Sequence[ShotRow], run: str, name: str) -> ScenePlan:
+    """The plan of the scene that is meant. Raises InputError."""
+    plans = [ScenePlan.model_validate(shot.plan) for shot in shots if is_scene(shot.plan)]
+    scenes = {plan.scene: plan for plan in plans}
+    if name in scenes or (not name and len(scenes) == 1):
+        return scenes[name or next(iter(scenes))]
+    found = f"run {run} has no scene '{name}'" if name else f"run {run} has {counted(len(scenes), 'scene')}"
+    remedy = "scenes: " + ", ".join(scenes) if scenes else "write scenes: into its manifest and run it again"
+    raise InputError(Problem("WHICH_SCENE", found, f"--scene NAME; {remedy}" if scenes else remedy))

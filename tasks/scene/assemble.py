@@ -1,0 +1,255 @@
+"""A claimed scene from its shots' deliveries to its own: segments, mix and joined file, each an execution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from catalog.claims import Claim
+from catalog.deliveries import Delivered, NewDelivery, Reuse
+from catalog.made import Made
+from catalog.publication import Figure, StagedFile
+from catalog.queries import ShotRow, run, shots_of
+from manifests.presets import cut_preset, preset
+from models.clip import Clip
+from tasks import inspect
+from tasks.encode import Output, encode
+from tasks.encode import versions as encoder_versions
+from tasks.encode.poster import write_poster
+from tasks.execute import Execution, Input, Result, Stage, intact, staged
+from tasks.planner.scene import ScenePlan
+from tasks.planner.work import encode_work
+from tasks.refusal import refusal
+from tasks.scene.cues import cues_of
+from tasks.scene.join import join
+from tasks.scene.mix import mix, samples_of
+from tasks.scene.morph import LEAST, Morph
+from tasks.scene.picture import frames_of
+from tasks.scene.planes import read_planes
+from tasks.scene.recipe import AssembleRecipe, MixRecipe, TrackRecipe
+from tasks.scene.segments import IN, Segment, segments
+from tasks.scene.versions import picture_versions
+from tasks.stored import Storing, run_stored
+from tasks.tools import Tools
+
+Make = Callable[[Execution], Result]
+SEGMENT_VERSION, MIX_VERSION, ASSEMBLE_VERSION = 1, 1, 1
+SOUND_BITRATE = 192_000
+FRAME_WORK = 2.0
+"""Of a segment, against encoding its frames alone: they are read and mixed too."""
+
+
+def assemble(tools: Tools, claim: Claim, row: ShotRow) -> None:
+    """Deliver the scene of a claimed shot, made of what its run has delivered; shots that failed are cards in it.
+
+    Raises EngineError, Cancelled, StaleClaim, and what else a stage raises.
+    """
+    _Assembly(tools, claim, row, ScenePlan.model_validate(row.plan)).run()
+
+
+class _Assembly:
+    """One scene on its way."""
+
+    def __init__(self, tools: Tools, claim: Claim, row: ShotRow, plan: ScenePlan) -> None:
+        self._tools, self._claim, self._row, self._plan = tools, claim, row, plan
+        self._rendition = plan.renditions[0].name
+        self._rate = Fraction(plan.rate)
+
+    def run(self) -> None:
+        self._follow()
+        clips, missing = self._clips()
+        asked = self._plan.asked(missing)
+        standing = None if self._plan.refresh else self._tools.catalog.current_delivery(asked)
+        if standing is not None and self._whole(standing):
+            self._tools.catalog.reuse_deliveries([Reuse(self._row.id, self._rendition, standing.id)])
+            return
+        date = f"{run(self._tools.catalog, self._row.run_id).created_at:%Y-%m-%d}"
+        pieces = segments(self._plan, missing, date)
+        made = [self._segment(piece, clips) for piece in pieces]
+        sound = self._sound(sum(piece.frames for piece in pieces))
+        whole = self._joined(pieces, made, sound, missing)
+        file, poster = whole.output("file").sha256, whole.output("poster").sha256
+        delivery = self._plan.delivery
+        before = self._tools.catalog.current_delivery(asked) if self._plan.refresh else None
+        refreshed = before is not None and before.recipe_sha256 != whole.recipe_sha256
+        self._tools.catalog.deliver(
+            NewDelivery(
+                self._claim, self._row.id, self._rendition, delivery.preset, asked, file, poster, whole.id, refreshed
+            )
+        )
+
+    def _follow(self) -> None:
+        """Shots whose picture changed after the scene was planned were planned anew, and are asked for as they are."""
+        name = cut_preset(preset(self._plan.delivery.preset)).name
+        now = {
+            shot.key: one["ask_sha256"]
+            for shot in shots_of(self._tools.catalog, self._row.run_id, ["done"])
+            for shared in shot.plan.get("renditions", ())
+            for one in shared["deliveries"]
+            if one["preset"] == name
+        }
+        events = tuple(
+            event.model_copy(update={"ask_sha256": now.get(event.key, event.ask_sha256)}) if event.ask_sha256 else event
+            for event in self._plan.events
+        )
+        if events != self._plan.events:
+            self._plan = self._plan.model_copy(update={"events": events})
+            self._tools.catalog.replan(self._claim, self._plan.model_dump(mode="json"), ())
+
+    def _clips(self) -> tuple[dict[str, Delivered], dict[str, str]]:
+        """What is cut in, by the shots' keys, and why others have no clip."""
+        asked = [event.ask_sha256 for event in self._plan.events if event.ask_sha256]
+        found = self._tools.catalog.current_deliveries(asked)
+        clips: dict[str, Delivered] = {}
+        missing = {event.key: event.missing for event in self._plan.events if event.missing}
+        for event in self._plan.events:
+            standing = found.get(event.ask_sha256, [])
+            if standing and self._whole(standing[-1]):
+                clips[event.key] = standing[-1]
+        lost = {event.key for event in self._plan.events} - clips.keys() - missing.keys()
+        if lost:
+            for shot in shots_of(self._tools.catalog, self._row.run_id):
+                if shot.key in lost:
+                    missing[shot.key] = (shot.error_message or f"it is {shot.state}").splitlines()[0]
+        return clips, missing
+
+    def _whole(self, delivered: Delivered) -> bool:
+        return all(intact(self._tools, part) for part in (delivered.artifact, delivered.poster) if part)
+
+    def _segment(self, piece: Segment, clips: Mapping[str, Delivered]) -> Made:
+        inputs = {role: clips[event.key] for role, event in piece.clips.items()}
+        recipe = piece.recipe.encode
+        stage = Stage(
+            name="segment",
+            version=SEGMENT_VERSION,
+            recipe=piece.recipe,
+            engine="dailies",
+            versions={**picture_versions(), **encoder_versions(self._tools.ffmpeg, recipe.codec)},
+            inputs=[Input.file(role, one.artifact) for role, one in inputs.items()],
+            work=encode_work(recipe) * FRAME_WORK,
+        )
+
+        def make(execution: Execution) -> Result:
+            path = staged(self._tools, f".{recipe.container}")
+            clip = Clip(recipe.width, recipe.height, Fraction(recipe.rate), recipe.frames)
+            with Morph() as morph:
+                frames = frames_of(piece.recipe, {role: one.path for role, one in inputs.items()}, morph)
+                (file,) = encode(
+                    frames, clip, [Output(recipe, path)], ffmpeg=self._tools.ffmpeg, progress=execution.progress,
+                    cancelled=self._tools.cancelled,
+                )  # fmt: skip
+            file.poster.unlink()
+            self._tell(piece, morph)
+            return Result([StagedFile(path, "segment", "segment", {"frames": recipe.frames})], morph.ran)
+
+        return self._made(stage, make)
+
+    def _tell(self, piece: Segment, morph: Morph) -> None:
+        """A morph that became a dissolve is said: somebody asked for something else."""
+        if morph.ran.get("morph") != "dissolve":
+            return
+        into = piece.clips[IN].name if IN in piece.clips else "a card"
+        alike = f"{morph.ran['alike']:.0%} of the two pictures is alike, wanted {LEAST:.0%}"
+        self._tools.catalog.note_incident(
+            "MORPH_DISSOLVED",
+            f"the morph into {into} is a dissolve: {alike}",
+            run_id=self._row.run_id,
+            shot_id=self._row.id,
+        )
+
+    def _sound(self, frames: int) -> Made:
+        sounds = sorted(self._plan.sounds, key=lambda one: (Fraction(one.at), one.sha256, one.gain))
+        roles = {sha256: f"sound-{number}" for number, sha256 in enumerate(dict.fromkeys(one.sha256 for one in sounds))}
+        lead = Fraction(self._plan.leader) / self._rate
+        tracks = tuple(
+            TrackRecipe(sound=roles[one.sha256], gain=one.gain, sample=round((Fraction(one.at) + lead) * 48_000))
+            for one in sounds
+        )
+        recipe = MixRecipe(
+            tracks=tracks,
+            samples=samples_of(frames, self._rate),
+            loudness=self._plan.loudness,
+            bitrate=SOUND_BITRATE,
+        )
+        store = self._tools.catalog.store
+        for one in sounds:
+            if not self._tools.catalog.holds(one.sha256):
+                self._tools.catalog.ingest(Path(one.path), "source", {"name": Path(one.path).name})
+        stage = Stage(
+            name="mix",
+            version=MIX_VERSION,
+            recipe=recipe,
+            engine="ffmpeg",
+            versions=encoder_versions(self._tools.ffmpeg, "h264"),
+            inputs=[Input.file(role, sha256) for sha256, role in roles.items()],
+            work=frames / float(self._rate),
+        )
+
+        def make(execution: Execution) -> Result:
+            path = staged(self._tools, ".m4a")
+            files = {role: store.path(sha256) for sha256, role in roles.items()}
+            execution.progress(0, 1)
+            measured = mix(recipe, files, path, ffmpeg=self._tools.ffmpeg, cancelled=self._tools.cancelled)
+            return Result([StagedFile(path, "sound", "sound", {"samples": recipe.samples})], measured)
+
+        return self._made(stage, make)
+
+    def _joined(self, pieces: Sequence[Segment], made: Sequence[Made], sound: Made, missing: Mapping[str, str]) -> Made:
+        delivery = self._plan.delivery
+        recipe = AssembleRecipe(
+            encode=delivery.encode,
+            segments=tuple(piece.frames for piece in pieces),
+            cues=cues_of(self._plan) if self._plan.subtitles else (),
+            poster_at=self._poster_at(missing),
+        )
+        files = [one.output("segment") for one in made]
+        stage = Stage(
+            name="assemble",
+            version=ASSEMBLE_VERSION,
+            recipe=recipe,
+            engine="dailies",
+            versions={"av": av.__version__, **encoder_versions(self._tools.ffmpeg, delivery.encode.codec)},
+            inputs=[
+                *(Input.file(f"segment-{number:05}", one.sha256) for number, one in enumerate(files)),
+                Input.file("sound", sound.output("sound").sha256),
+            ],
+            work=encode_work(delivery.encode) / 20,
+        )
+
+        def make(execution: Execution) -> Result:
+            path = staged(self._tools, f".{delivery.encode.container}")
+            segment_files, mixed = [one.path for one in files], sound.output("sound").path
+            cancelled = self._tools.cancelled
+            join(
+                recipe, segment_files, mixed, path, ffmpeg=self._tools.ffmpeg, progress=execution.progress,
+                cancelled=cancelled,
+            )  # fmt: skip
+            return self._looked_at(path, recipe)
+
+        return self._made(stage, make)
+
+    def _looked_at(self, path: Path, recipe: AssembleRecipe) -> Result:
+        """The joined file read back, with a poster; refused where it is not what it must be."""
+        report = inspect.inspect(path, self._plan.delivery.inspect)
+        if report.problems:
+            path.unlink(missing_ok=True)
+            raise refusal(self._plan.delivery, report)
+        poster = path.with_suffix(".jpg")
+        frames = read_planes(path, recipe.poster_at)
+        write_poster(next(frames), poster, recipe.encode.width, recipe.encode.height)
+        frames.close()
+        figures = [Figure(x.name, x.value, threshold=x.threshold, passed=x.passed) for x in report.measurements]
+        size = {"width": recipe.encode.width, "height": recipe.encode.height}
+        files = [StagedFile(path, "file", "delivery", report.facts), StagedFile(poster, "poster", "poster", size)]
+        return Result(files, figures=figures)
+
+    def _poster_at(self, missing: Mapping[str, str]) -> int:
+        """The middle of the first shot that is there."""
+        shown = [event for event in self._plan.events if event.key not in missing] or list(self._plan.events)
+        return self._plan.leader + shown[0].start + shown[0].frames // 2
+
+    def _made(self, stage: Stage, make: Make) -> Made:
+        return run_stored(self._tools, Storing(self._claim, self._rendition, stage, make))

@@ -1,0 +1,76 @@
+"""What lies beside an assembled scene for people: subtitles, and the storyboard as a PDF."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from catalog.catalog import Catalog
+from catalog.deliveries import Delivered
+from tasks.planner.scene import EventPlan, ScenePlan
+from tasks.scene.cues import cues_of, srt, vtt
+from tasks.scene.timecode import counting
+
+log = logging.getLogger("dailies.out")
+
+
+def write_beside(catalog: Catalog, plan: Mapping[str, Any], delivered: Delivered, file: Path) -> None:
+    """Write `file`'s `.srt`, `.vtt` and `.pdf`, each whole or not at all. `plan`: a `ScenePlan` as JSON.
+
+    Without the fonts there is no PDF, and the log says so.
+    """
+    from models.errors import EngineError
+
+    scene = ScenePlan.model_validate(plan)
+    if scene.subtitles and (cues := cues_of(scene)):
+        rate = Fraction(scene.rate)
+        _write(file.with_suffix(".srt"), srt(cues, rate))
+        _write(file.with_suffix(".vtt"), vtt(cues, rate))
+    try:
+        _write_pdf(catalog, scene, delivered, file.with_suffix(".pdf"))
+    except EngineError as error:
+        log.warning("%s: no PDF was written: %s", file.name, error)
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _write_pdf(catalog: Catalog, scene: ScenePlan, delivered: Delivered, path: Path) -> None:
+    from tasks.storyboard_pdf import PanelCell, write_storyboard_pdf
+
+    found = catalog.current_deliveries([event.ask_sha256 for event in scene.events if event.ask_sha256])
+    rate = Fraction(scene.rate)
+    labels = counting(rate, scene.start)
+    begins = labels.frame(scene.start)
+
+    def cell(event: EventPlan) -> PanelCell:
+        clips = found.get(event.ask_sha256, [])
+        poster = clips[-1].poster_path if clips else None
+        return PanelCell(
+            picture=poster or Path(),
+            name=event.name,
+            shot=event.text.get("shot", ""),
+            panel=event.text.get("panel", ""),
+            time=labels.label(begins + event.start),
+            seconds=float(event.frames / rate),
+            dialogue=event.text.get("dialogue", ""),
+            action=event.text.get("action", ""),
+            notes=event.text.get("notes", ""),
+            missing="" if poster else event.missing or "it was not made",
+        )
+
+    write_storyboard_pdf(
+        path,
+        title=scene.title,
+        subtitle_lines=[f"{path.stem} · {len(scene.events)} shots · {float(scene.timeline.frames / rate):.1f} s"],
+        panels=[cell(event) for event in scene.events],
+        per_page=scene.sheet,
+        created=delivered.created_at,
+    )

@@ -1,0 +1,312 @@
+"""Runs with scenes: what is made, what is not made again, and what becomes of a scene whose shots fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from catalog.queries import shots_of
+from catalog.retention import Rules
+from catalog.trace import trace
+from tasks.errors import Cancelled
+from tasks.retention import collect
+from tasks.verification import check_files, read_again
+from tests.tasks.scene.sounding import click, onsets
+from tests.tasks.scene.storyroom import board, made_by_all, run, submitted, told, worked
+from tests.workroom import Workroom, decoded, flip_a_byte, index_of
+
+DISSOLVE = {"transition": {"kind": "dissolve", "seconds": 0.25}}
+SIX, TWELVE = 6, 12  # frames of the leader, and of a panel, at 24
+
+
+def states(tools: Any, run_id: str) -> dict[str, str]:
+    return {shot.key: shot.state for shot in shots_of(tools.catalog, run_id)}
+
+
+def sources(room: Workroom, what: str) -> set[str]:
+    """Names of the pictures and sounds that a file was made from."""
+    with room.tools() as tools:
+        roots = trace(tools.catalog, what).as_dict()["roots"]
+    found: set[str] = set()
+    while roots:
+        node = roots.pop()
+        if node["kind"] == "artifact" and node["facts"].get("kind") == "source":
+            found.add(node["facts"]["media"]["name"])
+        roots += node["made_from"]
+    return found
+
+
+def differing(one: Path, other: Path) -> set[int]:
+    """Frames of two files that are not alike."""
+    before, after = decoded(one), decoded(other)
+    assert before.shape == after.shape
+    return {index for index in range(len(before)) if np.abs(before[index].astype(int) - after[index]).mean() > 2}
+
+
+def test_a_run_with_a_scene_delivers_it_beside_its_panels(room: Workroom) -> None:
+    ended = run(room, board(room, {}, {"dialogue": "Now!"}, DISSOLVE))
+    assert ended.status.run.state == "done", ended.status.failures
+    assert ended.made == {"prepare": 3, "animate": 3, "encode": 3, "segment": 5, "mix": 1, "assemble": 1}
+    assert decoded(ended.file()).shape == (SIX + 3 * TWELVE, 180, 320, 3)
+    rows = {row["id"]: row for row in index_of(ended.out)}
+    assert rows["s"]["state"] == "done" and (ended.out / rows["s"]["file"]).read_bytes() == ended.file().read_bytes()
+    assert (ended.out / rows["s"]["file"]).with_suffix(".srt").read_text().endswith("Now!\n\n")
+
+
+def test_a_scene_is_traced_to_every_source_picture(room: Workroom) -> None:
+    ended = run(room, board(room, {}, {}, DISSOLVE))
+    assert sources(room, str(ended.file())) == {"p0.png", "p1.png", "p2.png"}
+    deliveries = {row.delivery.artifact for row in ended.rows if row.item != "s"}
+    with room.tools() as tools:
+        lineage = str(trace(tools.catalog, str(ended.file())).as_dict())
+    assert len(deliveries) == 3 and all(one in lineage for one in deliveries), (
+        "panels' deliveries are what it is cut of"
+    )
+
+
+def test_the_same_board_again_makes_nothing(room: Workroom) -> None:
+    manifest = board(room, {}, {}, DISSOLVE)
+    first = run(room, manifest)
+    again = run(room, manifest)
+    assert (again.made, again.status.run.state) == ({}, "done")
+    assert again.file() == first.file()
+    refreshed = run(room, manifest, refresh=True)
+    assert (refreshed.made, refreshed.status.run.state) == ({}, "done"), "nothing is newer"
+    assert refreshed.file() == first.file()
+
+
+def test_a_changed_picture_makes_its_panel_its_segments_and_the_join_again(room: Workroom) -> None:
+    """Cut on both sides it is one segment; into a dissolve it is two."""
+    manifest = board(room, {}, {}, {}, DISSOLVE, {})
+    first = run(room, manifest)
+    room.picture("p1.png", seed=77)
+    second = run(room, manifest)
+    assert second.made == {"prepare": 1, "animate": 1, "encode": 1, "segment": 1, "assemble": 1}
+    assert differing(first.file(), second.file()) == set(range(SIX + TWELVE, SIX + 2 * TWELVE))
+    room.picture("p3.png", seed=78)
+    third = run(room, manifest)
+    assert third.made == {"prepare": 1, "animate": 1, "encode": 1, "segment": 2, "assemble": 1}
+    changed = differing(second.file(), third.file())
+    assert changed <= set(range(SIX + 3 * TWELVE - 3, SIX + 4 * TWELVE)) and len(changed) >= TWELVE, changed
+
+
+def test_a_changed_word_makes_no_picture_again(room: Workroom) -> None:
+    run(room, board(room, {"dialogue": "Then."}, {}))
+    again = run(room, board(room, {"dialogue": "Now!"}, {}))
+    assert again.made == {"assemble": 1}
+
+
+def test_a_longer_last_panel_leaves_all_segments_before_it(room: Workroom) -> None:
+    run(room, board(room, {}, {}, {}))
+    again = run(room, board(room, {}, {}, {"seconds": 1.0}))
+    assert again.made == {"animate": 1, "encode": 1, "segment": 2, "mix": 1, "assemble": 1}, (
+        "the slate tells the length"
+    )
+
+
+def test_a_picture_that_is_missing_is_a_card_in_its_place_and_is_cut_in_once_it_is_there(room: Workroom) -> None:
+    manifest = board(room, {}, {}, {})
+    whole = run(room, manifest)
+    other = Workroom(room.folder / "other")
+    other.folder.mkdir()
+    manifest = board(other, {}, {}, {})
+    (other.folder / "p1.png").unlink()
+    ended = run(other, manifest)
+    assert ended.status.run.state == "failed"
+    assert dict(ended.status.run.shots) == {"done": 3, "quarantined": 1}
+    assert differing(whole.file(), ended.file()) == {*range(SIX + TWELVE, SIX + 2 * TWELVE)}, "a card, where it belongs"
+    other.picture("p1.png", seed=2)
+    mended = run(other, manifest)
+    assert mended.status.run.state == "done"
+    assert mended.made == {"prepare": 1, "animate": 1, "encode": 1, "segment": 1, "assemble": 1}
+    assert differing(whole.file(), mended.file()) == set()
+
+
+def test_a_panel_that_fails_is_a_card_and_after_resuming_the_scene_is_made_anew(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scene is a file meanwhile, and the run says what is missing."""
+    with room.tools() as tools:
+        run_id = submitted(room, tools, board(room, {}, {}, {}))
+        with monkeypatch.context() as failing:
+            failing.setattr("tasks.steps.deliver", _failing("r1"))
+            ended = worked(tools, run_id)
+        assert states(tools, run_id) == {"r0": "done", "r1": "failed", "r2": "done", "scene/s": "done"}
+        assert ended.status.run.state == "failed" and ended.status.failures
+        with_card = ended.file()
+        assert tools.catalog.reopen_run(run_id, "tests") == 1
+        assert states(tools, run_id) == {"r0": "done", "r1": "waiting", "r2": "done", "scene/s": "waiting"}
+        again = worked(tools, run_id)
+    assert again.status.run.state == "done"
+    files = [row.delivery.path for row in again.rows if row.item == "s"]
+    assert with_card != files[-1]
+    assert differing(with_card, files[-1]) == set(range(SIX + TWELVE, SIX + 2 * TWELVE))
+    assert made_by_all(room)["segment"] == 5, "four with the card, and one more: what does not show it was kept"
+
+
+def _failing(key: str) -> Any:
+    from models.errors import EngineError
+    from tasks import steps
+
+    deliver = steps.deliver
+
+    def some(tools: Any, works: Any) -> list[Exception | None]:
+        if len(works) > 1:
+            raise EngineError("one of them breaks", code="ENGINE_CRASHED")
+        if works[0].row.key == key:
+            return [EngineError("the encoder broke", code="BROKEN")]
+        return deliver(tools, works)
+
+    return some
+
+
+def test_killed_between_segments_the_finished_ones_are_not_made_again(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks.scene import assemble
+
+    encode, calls = assemble.encode, iter(range(100))
+
+    def until_the_third(*args: Any, **told: Any) -> Any:
+        if next(calls) == 2:
+            raise Cancelled("the process is told to stop")
+        return encode(*args, **told)
+
+    with room.tools() as tools:
+        run_id = submitted(room, tools, board(room, {}, {}, {}))
+        monkeypatch.setattr(assemble, "encode", until_the_third)
+        worked_once = _once(tools, run_id)
+        assert worked_once["scene/s"] == "waiting" and made_by_all(room)["segment"] == 2
+        monkeypatch.setattr(assemble, "encode", encode)
+        ended = worked(tools, run_id)
+    assert ended.status.run.state == "done"
+    assert made_by_all(room)["segment"] == 4
+    assert [shot.attempts for shot in _shots(room, run_id)][-1] <= 1
+
+
+def _once(tools: Any, run_id: str) -> dict[str, str]:
+    """The shots, and the scene as far as it comes."""
+    from tasks.line import Line
+
+    catalog = tools.catalog
+    for _ in range(2):
+        waiting = [shot.id for shot in shots_of(catalog, run_id, ["waiting"])]
+        claims = catalog.claim(catalog.new_batch(run_id, waiting), waiting, "tests:1", 600)
+        for step in Line(tools, claims, shots_of(catalog, run_id, ["claimed"])).steps:
+            step()
+    return states(tools, run_id)
+
+
+def _shots(room: Workroom, run_id: str) -> list[Any]:
+    with room.tools() as tools:
+        return list(shots_of(tools.catalog, run_id))
+
+
+def test_a_picture_that_changes_after_planning_is_cut_in_as_it_is_now(room: Workroom) -> None:
+    manifest = board(room, {}, {}, {})
+    ended = run(room, manifest, between=lambda: room.picture("p1.png", seed=55))
+    assert ended.status.run.state == "done"
+    fresh = run(room, manifest)
+    assert differing(ended.file(), fresh.file()) == set()
+
+
+def test_two_scenes_of_one_board_are_two_files(room: Workroom) -> None:
+    scene = {"preset": "small_wide", "speed": "draft", "leader": 0}
+    shots = [{"scene": "one"}, {"scene": "two", "seconds": 1.0}, {"scene": "one"}]
+    ended = run(room, board(room, *shots, scenes={"one": scene, "two": dict(scene)}))
+    assert ended.status.run.state == "done"
+    assert [len(decoded(ended.file(name))) for name in ("one", "two")] == [24, 24]
+    assert sources(room, str(ended.file("one"))) == {"p0.png", "p2.png"}
+
+
+def test_a_product_trailer_is_exactly_as_long_as_it_is_wanted(room: Workroom) -> None:
+    """Three clips of other lengths, rows of no scene beside them, with sound asked for by the preset."""
+    scene = {"trailer": {"preset": "small_shop", "speed": "draft", "leader": 0, "rate": 25, "seconds": 3}}
+    lengths = {"trailer": (1.3, 0.9, 2.2), "": (0.5,)}
+    shots = [{"seconds": seconds, "scene": name} for name, some in lengths.items() for seconds in some]
+    moving = {"deliver": ["small_wide"], "motion": {"move": "push"}}
+    manifest = board(room, *shots, scenes=scene, kind="product", defaults=moving)
+    ended = run(room, manifest)
+    assert ended.status.run.state == "done", ended.status.failures
+    with av.open(str(ended.file("trailer"))) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 75 and container.streams.audio
+    assert {row.delivery.preset for row in ended.rows if row.item == "r0"} == {"small_wide", "small_shop_shot"}
+
+
+def test_a_damaged_segment_is_noticed_by_the_run_that_needs_it(room: Workroom) -> None:
+    first = run(room, board(room, {}, {}))
+    for path in room.stored("segment"):
+        flip_a_byte(path)
+    unneeded = run(room, board(room, {}, {}))
+    assert unneeded.made == {}, "a delivery that stands needs no segment"
+    needed = run(room, board(room, {}, {"dialogue": "Now!"}))
+    assert needed.made == {"segment": 3, "assemble": 1}
+    assert differing(first.file(), needed.file()) == set()
+
+
+def test_a_damaged_scene_is_joined_again_of_what_stands(room: Workroom) -> None:
+    manifest = board(room, {}, {})
+    first = run(room, manifest)
+    whole = first.file().read_bytes()
+    flip_a_byte(first.file())
+    again = run(room, manifest)
+    assert again.made == {"assemble": 1} and again.file().read_bytes() == whole
+
+
+def test_nothing_is_told_of_a_run_without_scenes(room: Workroom) -> None:
+    room.picture("a.png")
+    ended = run(room, room.manifest([{"id": "a", "source": "a.png"}]))
+    assert ended.made == {"prepare": 1, "animate": 1, "encode": 1}
+    with room.tools() as tools:
+        assert told(tools, ended.run_id).status.run.state == "done"
+
+
+def test_sounds_of_panels_are_heard_where_their_panels_are(room: Workroom) -> None:
+    """A panel's sound begins with it, `at` seconds later; the scene's own with the first frame after the leader."""
+    click(room.folder, 0.0, 0.1)
+    sound = {"path": "click.wav", "at": 0.2}
+    scene = {"preset": "small_wide", "speed": "draft", "leader": 0.5, "loudness": "off"}
+    whole = scene | {"sound": {"path": "click.wav", "at": 1.1, "gain": -6}}
+    shots: list[dict[str, Any]] = [{}, {"sound": sound}, {}, {"sound": {"path": "click.wav"}}]
+    ended = run(room, board(room, *shots, scenes={"s": whole}))
+    assert ended.status.run.state == "done", ended.status.failures
+    found, wanted = onsets(ended.file()), [0.5 + 0.5 + 0.2, 0.5 + 1.1, 0.5 + 1.5]
+    assert len(found) == 3 and max(abs(a - b) for a, b in zip(found, wanted, strict=True)) < 1 / 48, found
+    assert sources(room, str(ended.file())) == {"p0.png", "p1.png", "p2.png", "p3.png", "click.wav"}
+    louder = run(room, board(room, *shots, scenes={"s": scene | {"sound": {"path": "click.wav", "at": 1.1}}}))
+    assert louder.made == {"mix": 1, "assemble": 1}, "no picture is made again for a sound"
+
+
+def test_what_was_collected_of_a_scene_is_made_again_only_when_something_needs_it(room: Workroom) -> None:
+    """Segments and mixes save work and nothing else; they are read back whole, and traced when they are gone."""
+    click(room.folder, 0.0, 0.1)
+    shots: list[dict[str, Any]] = [{"sound": {"path": "click.wav"}}, DISSOLVE]
+    first = run(room, board(room, *shots))
+    pieces = [*room.stored("segment"), *room.stored("sound")]
+    assert len(pieces) == 5
+    with room.tools() as tools:
+        assert not list(read_again(tools.catalog, tools.catalog.longest_unread(), threads=2, decode=True))
+        sums = collect(tools.catalog, Rules(0, 0, 0, leftovers=0), remove=True)
+        assert {"segment", "sound"} <= {line.kind for line in sums.go}
+        assert {line.kind for line in sums.stay} == {"delivery", "poster", "source"}
+        assert not list(check_files(tools.catalog)) and not any(path.exists() for path in pieces)
+    assert len(sources(room, str(first.file()))) == 3
+    assert run(room, board(room, *shots)).made == {}, "zero stages"
+    again = run(room, board(room, shots[0] | {"dialogue": "Now!"}, shots[1]))
+    assert again.made == {"assemble": 1} and all(path.exists() for path in pieces), "the same bytes are back"
+    assert [one.state for one in room.executions(stage="segment")] == ["done"] * 4 + ["void"] * 4
+    assert differing(first.file(), again.file()) == set()
+
+
+def test_a_damaged_sound_in_the_store_is_found(room: Workroom) -> None:
+    click(room.folder, 0.0, 0.1)
+    run(room, board(room, {"sound": {"path": "click.wav"}}))
+    (mixed,) = room.stored("sound")
+    flip_a_byte(mixed)
+    with room.tools() as tools:
+        (found,) = read_again(tools.catalog, tools.catalog.longest_unread(), threads=2, decode=True)
+    assert found.code == "FILE_DAMAGED" and found.sha256 in str(mixed)
