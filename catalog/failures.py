@@ -19,6 +19,7 @@ from catalog.errors import StaleClaim
 from catalog.incidents import write_incident
 from catalog.keeping import GOING, pause
 from catalog.ledger import Ledger
+from catalog.shot_order import reopen_awaiting
 from catalog.tables import Run, Shot, Worker
 from catalog.workers import others_alive
 
@@ -130,9 +131,10 @@ def _refund(connection: Connection, worker_id: str, streak: dict[str, Any]) -> i
             not_before=case((here, None), else_=Shot.not_before),
             ended_at=None,
         )
-        .returning(Shot.state)
-    )
-    return sum(state == "waiting" for (state,) in rows)
+        .returning(Shot.state, Shot.run_id)
+    ).all()
+    reopen_awaiting(connection, {row.run_id for row in rows})
+    return sum(row.state == "waiting" for row in rows)
 
 
 def _drain(connection: Connection, worker: Any, run_id: str, code: str, message: str, back: int, others: bool) -> None:

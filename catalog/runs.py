@@ -16,6 +16,7 @@ from catalog.ids import new_id, shot_id
 from catalog.json_text import JsonText
 from catalog.keeping import GOING, UNPAUSED
 from catalog.ledger import Ledger, chunks, write_audit
+from catalog.shot_order import reopen_awaiting
 from catalog.tables import Rendition, Run, Shot, ShotTag
 
 RunState = Literal["planned", "running", "done", "failed", "cancelling", "cancelled"]
@@ -201,9 +202,8 @@ class RunLedger(Ledger):
                 .values(fresh | {"ended_at": None, "not_before": None, "failed_on": None})
                 .returning(Shot.id)
             ).all()
-            if shots:  # what was made of those that are there may be made of more of them now
-                whole = and_(Shot.run_id == run_id, Shot.awaits, Shot.state == "done")
-                connection.execute(update(Shot).where(whole).values(fresh | {"ended_at": None}))
+            if shots:
+                reopen_awaiting(connection, [run_id])
             left = select(Shot.id).where(Shot.run_id == run_id, Shot.state.in_(("waiting", "claimed"))).limit(1)
             if shots or connection.scalar(left) is not None:
                 again = {"state": "planned", "ended_at": None}

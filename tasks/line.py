@@ -95,7 +95,10 @@ class Line:
     def assemble(self) -> None:
         """Scenes, one after the other: what they are made of is there."""
         with self._to_the_end(None):
-            for claim in self._claims:
+            for place, claim in enumerate(self._claims):
+                if self._tools.leaving():
+                    self._endings.give_back(*self._claims[place:])
+                    return
                 for work in self._step([Work(self._tools, claim, self._rows[claim.shot_id])], steps.assemble, Pace()):
                     self._endings.done(work)
 

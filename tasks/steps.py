@@ -1,4 +1,4 @@
-"""The three steps of the line, each for the shots that are worked together: stills, stored frames, files.
+"""The steps of the line, each for the shots that are worked together: stills, stored frames, files; and whole scenes.
 
 Every step tells, of each shot, why it did not end well; what it raises may be the fault of one of them, and each is
 asked for alone then. A shot that is alone gets one rendition after the other, each published before the next is begun.

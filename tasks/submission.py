@@ -95,6 +95,15 @@ def _new_shots(run: RunPlan) -> Iterator[NewShot]:
     for _, shot in merge(refused, shots, key=lambda told: told[0]):
         yield shot
     yield from (_new_scene(scene, run) for scene in run.scenes)
+    yield from (_refused_scene(name, run) for name in dict.fromkeys(fault.item for fault in run.faults))
+
+
+def _refused_scene(name: str, run: RunPlan) -> NewShot:
+    faults = [fault for fault in run.faults if fault.item == name]
+    told = "\n".join(map(str, faults))
+    return NewShot(
+        f"{KEY}{name}", name, state="quarantined", error_code=faults[0].code, error_message=told, awaits=True
+    )
 
 
 def _new_scene(plan: ScenePlan, run: RunPlan) -> NewShot:

@@ -81,9 +81,8 @@ def delivery_count(catalog: Ledger, run_id: str) -> int:
 
 
 def version_of(catalog: Ledger, one: Delivered) -> int:
-    """The how manieth file of its slot a delivery is, from 1: what was superseded before it counts."""
-    slot = ("manifest", "kind", "shot_key", "rendition", "preset")
-    same = [getattr(Delivery, name) == getattr(one, name) for name in slot]
+    """The how manieth file of its shot a delivery is, from 1, of whatever size and preset: what came before counts."""
+    same = [getattr(Delivery, name) == getattr(one, name) for name in ("manifest", "kind", "shot_key")]
     with catalog.database.read() as connection:
         return connection.scalar(select(func.count()).where(*same, Delivery.id <= one.id)) or 1
 

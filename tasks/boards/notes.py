@@ -209,7 +209,9 @@ def _degree_length(said: Sequence[str]) -> int:
     found = lexicon().longest(said)
     if found and found[1].kind == "degree":
         return found[0]
-    return 1 + _degree_length(said[1:]) if said[:1] == ["very"] and _degree_length(said[1:]) else 0
+    more = next((at for at, word in enumerate(said) if word != "very"), len(said))
+    rest = _degree_length(said[more:]) if more else 0
+    return more + rest if rest else 0
 
 
 def _after_degrees(said: Sequence[str], at: int) -> int:

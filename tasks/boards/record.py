@@ -96,7 +96,9 @@ def write_record(path: Path, record: Record) -> None:
 
 def _sound(board: BoardRecord) -> bool:
     names = (board.id, board.scene, board.sound, board.picture.name, board.picture.pixels, board.picture.sha256)
-    return all(isinstance(name, str) for name in cast("tuple[object, ...]", names)) and "/" not in board.picture.name
+    if not all(isinstance(name, str) for name in cast("tuple[object, ...]", names)):
+        return False
+    return "/" not in board.picture.name + board.sound  # files of this folder, whatever somebody wrote here
 
 
 def _plain(value: Any) -> Any:

@@ -18,6 +18,7 @@ from manifests.ask import Ask
 from manifests.errors import InputError, Problem
 from manifests.manifest import Manifest, Refused, Shot
 from manifests.presets import Preset, cut_preset, preset
+from manifests.requirements import check
 from manifests.scene import Scene, Transition
 from tasks.scene.timecode import counting
 from tasks.scene.timeline import Event, Into, Timeline
@@ -59,9 +60,12 @@ def cut_scenes(manifest: Manifest) -> tuple[Manifest, list[Cut], list[Problem]]:
     for name, scene in manifest.scenes.items():
         rows = _rows(manifest, name)
         if fault := _fault(name, scene, rows):
-            problems.append(replace(fault, file=str(manifest.file)))
+            problems.append(replace(fault, file=str(manifest.file), item=name))
             continue
         cut, wanted = _cut(name, scene, rows)
+        if refused := _refused(cut.timeline, preset(scene.preset)):
+            problems += [replace(one, file=str(manifest.file), item=name) for one in refused]
+            continue
         cuts.append(cut)
         asks |= wanted
     if not asks:
@@ -111,6 +115,15 @@ def _fault(name: str, scene: Scene, rows: Sequence[_Row]) -> Problem | None:
     except InputError as error:
         return Problem("BAD_SCENE", f"scenes.{name}.start: {error.problem.message}", error.problem.remedy)
     return None
+
+
+def _refused(timeline: Timeline, spec: Preset) -> list[Problem]:
+    """What the preset says of the whole file, its leader included."""
+    seconds = float((timeline.leader + timeline.frames) / timeline.rate)
+    found = check(spec, width=timeline.width, height=timeline.height, rate=timeline.rate, seconds=seconds)
+    leader = "; its slate counts: leader: 0 leaves it out" if timeline.leader else ""
+    what = f"scenes.{timeline.name}"
+    return [replace(one, message=f"{what}: {one.message}", remedy=f"change its seconds{leader}") for one in found]
 
 
 def _cut(name: str, scene: Scene, rows: Sequence[_Row]) -> tuple[Cut, dict[str, Ask]]:

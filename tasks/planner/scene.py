@@ -110,7 +110,7 @@ class ScenePlan(Recipe):
 
         Everything that is seen and heard: what changes none of it remakes nothing.
         """
-        told = self.model_dump(mode="json", exclude={"renditions", "notes", "seconds", "refresh", "version", "sheet"})
+        told = self.model_dump(mode="json", exclude={"renditions", "notes", "seconds", "refresh", "version"})
         for event in told["events"]:
             event["missing"] = missing.get(event["key"], event["missing"])
             event["ask_sha256"] = "" if event["missing"] else event["ask_sha256"]

@@ -90,8 +90,9 @@ def _run(
     target: list[str],
     cancelled: Callable[[], bool],
 ) -> str:
-    inputs = [word for track in recipe.tracks for word in ("-i", f"file:{sounds[track.sound]}")]
-    head = [str(ffmpeg), "-hide_banner", "-nostdin", "-nostats", "-y", "-protocol_whitelist", "file,pipe"]
+    local = ("-protocol_whitelist", "file,pipe")  # said before every input, for it holds for the next one only
+    inputs = [word for track in recipe.tracks for word in (*local, "-i", f"file:{sounds[track.sound]}")]
+    head = [str(ffmpeg), "-hide_banner", "-nostdin", "-nostats", "-y"]
     argv = [*head, *inputs, "-filter_complex", _graph(recipe, levelled), "-map", "[out]", *target]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as process:
         try:
