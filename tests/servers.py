@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from tests.prefect_schema import with_schema
+
 ROOT = Path(__file__).parents[1]
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -79,7 +81,7 @@ def prefect_server(home: Path, environment: Mapping[str, str]) -> Iterator[Prefe
     """A server of its own, gone at the end."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
-        shared = {**QUIET, "PREFECT_HOME": str(home), "PREFECT_API_URL": url}
+        shared = {**QUIET, "PREFECT_HOME": str(with_schema(home)), "PREFECT_API_URL": url}
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.prefect_server", str(listening.fileno())],
             pass_fds=[listening.fileno()],

@@ -193,7 +193,7 @@ def pools(manifest: Path, count: int) -> dict[str, float]:
 def main() -> None:
     """See above."""
     how, manifest, *count = sys.argv[1:]
-    prefect_home.settle(Path(os.environ["DAILIES_HOME"]) / f"prefect-{os.getpid()}")
+    prefect_home.settle(with_schema(Path(os.environ["DAILIES_HOME"]) / f"prefect-{os.getpid()}"))
     found = pools(Path(manifest), int(count[0])) if how == "pools" else run(how, Path(manifest))
     print(json.dumps(found))
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import psutil
 
 from flows.settings import Settings
+from tests.prefect_schema import with_schema
 
 Kind = Literal["child", "flow", "worker", "server", "group"]
 KINDS: tuple[Kind, ...] = ("child", "flow", "worker", "server", "group")
@@ -59,7 +60,7 @@ class House:
 
     def start(self) -> None:
         """Start `dailies up`, and wait until its API answers."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        with_schema(self.home / "prefect")
         before = self._told()
         with (self.home.parent / "up.log").open("ab") as log:
             self._up = subprocess.Popen(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows import prefect_home
+from tests.prefect_schema import with_schema
 from tests.workroom import Workroom
 
 
@@ -18,7 +19,7 @@ from tests.workroom import Workroom
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The server every run of this session reports to; its API's URL. It ends with this process."""
     known = dict(os.environ)
-    prefect_home.settle(tmp_path_factory.mktemp("prefect"))
+    prefect_home.settle(with_schema(tmp_path_factory.mktemp("prefect")))
     prefect_home.start_server()()
     from prefect.context import refresh_global_settings_context
 

@@ -13,6 +13,7 @@ import pytest
 from catalog.queries import latest_run, run_status
 from flows.cli import command
 from tests.flows.conftest import Start
+from tests.prefect_schema import with_schema
 from tests.workroom import Workroom, decoded, index_of
 
 ENOUGH = 120.0
@@ -103,7 +104,7 @@ def test_ctrl_c_gives_the_shots_back_and_a_resume_completes_them(home: Workroom,
 
 def test_a_killed_run_takes_its_prefect_server_along(home: Workroom, dailies: Start) -> None:
     manifest = manifest_of(home, 1)
-    own = {"PREFECT_API_URL": "", "PREFECT_HOME": str(home.settings.prefect_home)}
+    own = {"PREFECT_API_URL": "", "PREFECT_HOME": str(with_schema(home.settings.prefect_home))}
     killed = dailies("run", str(manifest), DAILIES_FAILPOINT="publish.done:1", **own)
     said, _ = killed.communicate(timeout=ENOUGH)
     assert killed.returncode == -signal.SIGKILL, said

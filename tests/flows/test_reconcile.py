@@ -15,6 +15,7 @@ import pytest
 from catalog.queries import incidents_of, latest_run, run, run_status, shots_of
 from flows.cli import command
 from tests.flows.conftest import Start
+from tests.prefect_schema import with_schema
 from tests.workroom import Workroom, decoded, index_of
 
 ENOUGH = 240.0
@@ -117,7 +118,7 @@ def test_a_cancelled_run_whose_parent_was_killed_is_ended_by_reconcile(home: Wor
 
 
 def test_a_run_goes_on_after_prefects_own_database_is_gone(home: Workroom, dailies: Start) -> None:
-    own = {"PREFECT_API_URL": "", "PREFECT_HOME": str(home.settings.prefect_home)}
+    own = {"PREFECT_API_URL": "", "PREFECT_HOME": str(with_schema(home.settings.prefect_home))}
     killed = dailies("run", str(manifest_of(home, 2)), DAILIES_FAILPOINT="delivery.done:1", **own)
     said, _ = killed.communicate(timeout=ENOUGH)
     assert killed.returncode == -signal.SIGKILL, said

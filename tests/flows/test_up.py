@@ -18,6 +18,7 @@ from flows.cli import command
 from flows.up_file import read_up
 from tests.flows.conftest import Start
 from tests.flows.processes import heard, of_home, until
+from tests.prefect_schema import with_schema
 from tests.workroom import Workroom, index_of
 
 ROOT = Path(__file__).parents[2]
@@ -137,6 +138,7 @@ def test_one_machine_under_one_command(
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("small")
 def test_after_a_power_cut_the_next_one_finishes_what_was_running(home: Workroom, up: Up, dailies: Start) -> None:
+    with_schema(home.settings.prefect_home)
     process = up()
     until("its workers", lambda: active(home) == {"cpu", "control"})
     run = dailies("run", str(manifest_of(home, 4)), PREFECT_API_URL="")
