@@ -13,8 +13,8 @@ Letter = Literal["r", "b", "x", "d", "w", "g"]
 
 
 _CHANCE: dict[str, int] = {"x": 8, "d": 8}
-"""Letters of chance, five bits each; elsewhere five. Executions and deliveries are named by the ten thousand, hundreds in
-one millisecond: 25 bits meet twice in one such run of twenty, 40 in one of a million."""
+"""Letters of chance, five bits each; elsewhere five. Executions and deliveries are named by the ten thousand, hundreds
+in one millisecond: of twenty such runs 25 bits fail one, 40 one of a million."""
 
 
 def new_id(letter: Letter) -> str:

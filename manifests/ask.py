@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -31,6 +32,8 @@ Anchor = Literal[
 Scalar = str | bool | int | float | None
 Move = Literal["push", "pull", "pan", "tilt", "orbit", "arc", "drift", "hold"]
 LONGEST_LINE = 2000
+SHORTEST = Fraction(1, 10)
+"""Seconds."""
 Line = Annotated[str, Field(max_length=LONGEST_LINE)]
 
 
@@ -144,7 +147,7 @@ class Ask(Part):
         description="Words for camera, motion and light, such as `slow push in`; they fill keys by vocabulary.yaml, "
         "below this layer's own keys. What was not understood is said. No network reads them.",
     )
-    seconds: Annotated[float, Field(ge=0.1, le=600)] | None = Field(
+    seconds: Annotated[float, Field(ge=float(SHORTEST), le=600)] | None = Field(
         default=None, description="Length; 6 for products, 2 for storyboard panels. Not with `frames`."
     )
     frames: Annotated[int, Field(ge=2, le=72000)] | None = Field(

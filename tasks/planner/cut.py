@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
-from manifests.ask import Ask
+from manifests.ask import SHORTEST, Ask
 from manifests.errors import InputError, Problem
 from manifests.manifest import Manifest, Refused, Shot
 from manifests.presets import Preset, cut_preset, preset
@@ -25,6 +25,8 @@ from tasks.scene.timeline import Event, Into, Timeline
 
 STEP = 10
 """Between the numbers of two shots: there is room for others."""
+_PLAYS = ("frames", "seconds", "rate")
+_CHANGED = (*_PLAYS, "deliver")
 _TEXT = ("title", "shot", "panel", "dialogue", "action", "notes")
 
 
@@ -40,6 +42,14 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class _Played:
+    """What is asked of an item's shots: what the row says, and the same as it is played in its scene."""
+
+    row: Ask
+    cut: Ask
+
+
+@dataclass(frozen=True)
 class _Row:
     key: str
     item: str
@@ -51,12 +61,13 @@ class _Row:
 def cut_scenes(manifest: Manifest) -> tuple[Manifest, list[Cut], list[Problem]]:
     """The scenes of `manifest`, and the manifest whose shots are as long as they are seen there.
 
-    Of an item with variants the first is cut in; the others are as long. Rows that were refused keep their place, where
-    their length could be read. What is wrong with a scene is a problem, and that scene is left out.
+    Of an item with variants the first is cut in; those that vary neither length nor rate are as long, to be cut in
+    instead. Rows that were refused keep their place, where their length could be read. What is wrong with a scene is a
+    problem, and that scene is left out.
     """
     cuts: list[Cut] = []
     problems: list[Problem] = []
-    asks: dict[str, Ask] = {}
+    asks: dict[str, _Played] = {}
     for name, scene in manifest.scenes.items():
         rows = _rows(manifest, name)
         if fault := _fault(name, scene, rows):
@@ -70,8 +81,7 @@ def cut_scenes(manifest: Manifest) -> tuple[Manifest, list[Cut], list[Problem]]:
         asks |= wanted
     if not asks:
         return manifest, cuts, problems
-    shots = tuple(_as_cut(shot, asks[shot.item_id]) if shot.item_id in asks else shot for shot in manifest.shots)
-    return replace(manifest, shots=shots), cuts, problems
+    return replace(manifest, shots=tuple(_as_cut(shot, asks) for shot in manifest.shots)), cuts, problems
 
 
 def clip_preset(scene: Scene) -> Preset:
@@ -126,7 +136,7 @@ def _refused(timeline: Timeline, spec: Preset) -> list[Problem]:
     return [replace(one, message=f"{what}: {one.message}", remedy=f"change its seconds{leader}") for one in found]
 
 
-def _cut(name: str, scene: Scene, rows: Sequence[_Row]) -> tuple[Cut, dict[str, Ask]]:
+def _cut(name: str, scene: Scene, rows: Sequence[_Row]) -> tuple[Cut, dict[str, _Played]]:
     lengths = [_seconds(row.ask, scene.rate) for row in rows]
     if scene.seconds is not None:
         share = Fraction(str(scene.seconds)) / sum(lengths)
@@ -139,7 +149,7 @@ def _cut(name: str, scene: Scene, rows: Sequence[_Row]) -> tuple[Cut, dict[str, 
     frames = [after - start for start, after in pairwise(starts)]
     into, notes = _transitions(scene, rows, frames)
     events: list[Event] = []
-    asks: dict[str, Ask] = {}
+    asks: dict[str, _Played] = {}
     names = shot_names(scene.sequence, [row.item for row in rows])
     for index, row in enumerate(rows):
         head = into[index].before if into[index].overlaps else 0
@@ -153,7 +163,7 @@ def _cut(name: str, scene: Scene, rows: Sequence[_Row]) -> tuple[Cut, dict[str, 
             )
         )  # fmt: skip
         seen = max(frames[index], math.ceil(lengths[index] * scene.rate)) + head + tail
-        asks[row.item] = _asked(row.ask, scene, max(2, seen))
+        asks[row.item] = _Played(row.ask, _asked(row.ask, scene, max(math.ceil(SHORTEST * scene.rate), seen)))
     spec = preset(scene.preset)
     timeline = Timeline(
         name=name,
@@ -213,11 +223,17 @@ def shot_names(sequence: str, items: Sequence[str]) -> list[str]:
 
 
 def _asked(ask: Ask, scene: Scene, frames: int) -> Ask:
-    """What is asked of a shot that is cut in: as long as it is seen, at the scene's rate, in what it is cut from."""
+    """What is asked of a shot that is cut in: as long as it is seen, at the scene's rate, in what it is cut from.
+
+    In seconds: a preset that the row wants beside it may not take that rate, and plays it as long.
+    """
     deliver = tuple(dict.fromkeys([*ask.deliver, clip_preset(scene).name]))
-    return ask.model_copy(update={"frames": frames, "seconds": None, "rate": scene.rate, "deliver": deliver})
+    seconds = float(frames / scene.rate)
+    return ask.model_copy(update={"frames": None, "seconds": seconds, "rate": scene.rate, "deliver": deliver})
 
 
-def _as_cut(shot: Shot, cut: Ask) -> Shot:
-    same = {name: getattr(cut, name) for name in ("frames", "seconds", "rate", "deliver")}
-    return replace(shot, ask=shot.ask.model_copy(update=same))
+def _as_cut(shot: Shot, asks: Mapping[str, _Played]) -> Shot:
+    played = asks.get(shot.item_id)
+    if played is None or any(getattr(shot.ask, name) != getattr(played.row, name) for name in _PLAYS):
+        return shot
+    return replace(shot, ask=shot.ask.model_copy(update={name: getattr(played.cut, name) for name in _CHANGED}))

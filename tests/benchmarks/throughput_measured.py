@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import prefect_home
+from tests.prefect_schema import with_schema
 
 SAMPLE_SECONDS = 0.25
 WARM = 500

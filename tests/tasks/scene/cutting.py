@@ -10,9 +10,11 @@ from typing import Any
 from manifests.ask import Ask
 from manifests.errors import Problem
 from manifests.manifest import Manifest, Refused, Shot
+from manifests.presets import preset
 from manifests.scene import Scene
 from tasks.planner.cut import Cut, clip_preset, cut_scenes
 from tasks.planner.scene import ScenePlan, plan_scene
+from tasks.planner.timing import timing
 
 RATES = ("23.976", "24", "25", "29.97", "30")
 EXACT = {
@@ -69,5 +71,5 @@ def plan(shots: Sequence[Shot], refusals: Sequence[Refused] = (), **scene: Any) 
 
 
 def frames_of_clips(found: Manifest) -> dict[str, int]:
-    """How long each shot is to be made, by its key."""
-    return {shot.key: shot.ask.frames or 0 for shot in found.shots}
+    """How long each shot is to be made in what it is cut from, by its key."""
+    return {shot.key: timing(shot.ask, preset(shot.ask.deliver[-1])).frames for shot in found.shots}

@@ -17,6 +17,7 @@ from manifests.loader import load
 from manifests.presets import Preset, preset
 from tasks.planner.cut import clip_preset, cut_scenes, shot_names
 from tasks.planner.scene import plan_scene
+from tasks.planner.timing import timing
 from tests.tasks.scene.cutting import EXACT, LONG, RATES, cut, frames_of_clips, manifest, plan, refused, row, rows
 from tests.workroom import small_presets
 
@@ -73,7 +74,8 @@ def test_a_clip_is_as_long_as_it_is_seen(lengths: list[float], rate: str, kind: 
     found, made = cut(rows(*lengths, transition=transition), rate=rate, preset=PRESET)
     clips = frames_of_clips(found)
     for event in made.timeline.events:
-        assert 0 <= clips[event.key] - max(2, event.clip_frames) <= 1, (event, clips[event.key])
+        shortest = math.ceil(EXACT[rate] / 10)
+        assert 0 <= clips[event.key] - max(shortest, event.clip_frames) <= 1, (event, clips[event.key])
         shared = kind == "dissolve"
         assert shared or (event.head, event.tail) == (0, 0), "only a dissolve shows both"
 
@@ -136,7 +138,7 @@ def test_lengths_in_frames_are_taken_as_they_are() -> None:
     shots = [row(f"a{n}", n, frames=frames) for n, frames in enumerate((7, 13, 2, 100))]
     found, made = cut(shots, rate="29.97")
     assert [event.frames for event in made.timeline.events] == [7, 13, 2, 100]
-    assert list(frames_of_clips(found).values()) == [7, 13, 2, 100]
+    assert list(frames_of_clips(found).values()) == [7, 13, 3, 100], "a tenth of a second is the shortest clip"
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -174,14 +176,28 @@ def test_no_two_shots_have_one_name(items: list[str]) -> None:
     assert all(name == item for name, item in zip(names, items, strict=True) if item.startswith("SQ010_SH"))
 
 
-def test_of_an_item_with_variants_the_first_is_cut_in_and_the_others_are_as_long() -> None:
+def test_of_an_item_with_variants_the_first_is_cut_in_and_the_others_could_be() -> None:
     dissolve = {"kind": "dissolve", "seconds": 1}
     shots = [row("a", 1, "seed=1", seconds=2, seed=1), row("a", 1, "seed=2", seconds=2, seed=2)]
-    shots += [row("b", 2, seconds=3, transition=dissolve)]
+    shots += [row("a", 1, "seconds=5", seconds=5, seed=2), row("b", 2, seconds=3, transition=dissolve)]
     found, made = cut(shots, rate=24)
     assert [event.key for event in made.timeline.events] == ["a#seed=1", "b"]
-    assert frames_of_clips(found) == {"a#seed=1": 60, "a#seed=2": 60, "b": 84}
-    assert [shot.ask.seed for shot in found.shots] == [1, 2, 0], "what varies stays its own"
+    assert [shot.ask.seconds for shot in found.shots] == [2.5, 2.5, 5, 3.5]
+    assert [shot.ask.seed for shot in found.shots] == [1, 2, 2, 0], "what varies stays its own"
+    assert found.shots[2] is shots[2]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_preset_of_another_rate_plays_a_row_as_long_as_the_scene_does(rate: str) -> None:
+    shots = [row("a", 1, seconds=2), row("b", 2, seconds=0.1)]
+    found, made = cut(shots, rate=rate)
+    thirty = small_presets()["small_wide"].model_copy(update={"rates": (Fraction(30),)})
+    for shot, event in zip(found.shots, made.timeline.events, strict=True):
+        played = [timing(shot.ask, spec) for spec in (clip_preset(made.scene), thirty)]
+        assert played[0].rate == EXACT[rate] and played[0].frames >= event.clip_frames, (shot.key, played)
+        assert played[0].frames <= max(event.clip_frames + 1, 3), (shot.key, played)
+        seconds = [float(one.frames / one.rate) for one in played]
+        assert abs(seconds[0] - seconds[1]) <= 1 / 30, (shot.key, seconds)
 
 
 def test_a_refused_row_keeps_its_place_and_its_length() -> None:
@@ -202,7 +218,7 @@ def test_what_is_cut_is_delivered_at_the_scenes_rate_and_without_limits_of_the_w
     shots = [row("a", 1, seconds=1, deliver=["small_tall"], rate=30)]
     found, made = cut(shots, rate=25, preset="small_shop")
     ask = found.shots[0].ask
-    assert (ask.rate, ask.frames, ask.seconds) == (25, 25, None)
+    assert (ask.rate, ask.frames, ask.seconds) == (25, None, 1.0)
     assert ask.deliver == ("small_tall", "small_shop_shot")
     clip = clip_preset(made.scene)
     assert (clip.max_seconds, clip.audio, preset("small_shop_shot")) == (0, "none", clip)
