@@ -61,6 +61,7 @@ def write_out_folder(
     copy = copy or not catalog.store.lasting
     files: dict[str, Path] = {}
     placed: list[tuple[str, str, Path]] = []
+    assembled: set[str] = set()
     with Index(folder) as index:
         for shot, served in _served(shots, deliveries):
             asked = _names(shot)
@@ -71,6 +72,7 @@ def write_out_folder(
                 name = asked.get(one.preset, f"{one.id}{Path(one.location).suffix}")
                 if is_scene(shot.plan):  # an animatic is never overwritten by the next one: its versions count up
                     name = str(Path(name).with_stem(f"{Path(name).stem}_v{version_of(catalog, one):03}"))
+                    assembled.add(name)
                 poster = str(Path(name).with_suffix(".jpg"))
                 stood = _lies_there(catalog.store, one.artifact, folder / name)
                 if not stood:
@@ -78,7 +80,7 @@ def write_out_folder(
                 if one.poster and not _lies_there(catalog.store, one.poster, folder / poster):
                     put(catalog.store.path(one.poster, one.poster_location or ""), folder / poster, copy=copy)
                 if is_scene(shot.plan) and not (stood and (folder / name).with_suffix(".pdf").exists()):
-                    write_beside(catalog, shot.plan, one, folder / name)
+                    write_beside(catalog, shot, one, folder / name)
                 files[one.id] = folder / name
                 placed.append((shot.id, one.id, folder / name))
                 index.add(_index_row(shot, row, name, poster if one.poster else ""))
@@ -88,7 +90,9 @@ def write_out_folder(
                 placed = []
         catalog.place_all(placed)
         played = len(files) <= MOST_PLAYED
-        entries = (_entry(folder, row, played) for row in index.rows() if "file" in row)
+        shown = (row for row in index.rows() if "file" in row)
+        # An animatic's clips stand on the sheet already.
+        entries = (_entry(folder, row, played and row["file"] not in assembled) for row in shown)
         count = len(files)
         sheets = contact_sheets(entries, folder, progress=lambda done: progress(count + done, 2 * count))
         return OutFolder(folder, files, *index.written(), sheets)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import functools
+from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Literal
 
 from catalog.store import hash_file
@@ -94,7 +94,6 @@ class ScenePlan(Recipe):
     @property
     def timeline(self) -> Timeline:
         """What stands where."""
-
         return Timeline(
             self.scene, self.title, Fraction(self.rate), self.width, self.height, self.start, self.first_frame,
             self.leader, tuple(map(_event, self.events)),
@@ -108,7 +107,8 @@ class ScenePlan(Recipe):
     def asked(self, missing: Mapping[str, str]) -> str:
         """Identity of the assembled file as asked, where the events of those keys have no clip.
 
-        Everything that is seen and heard: what changes none of it remakes nothing.
+        Everything that is seen and heard: what changes none of it remakes nothing. Of the encoder only what people
+        choose: one that was upgraded, or a preset that was tuned, does not remake last month's scenes.
         """
         told = self.model_dump(mode="json", exclude={"renditions", "notes", "seconds", "refresh", "version"})
         for event in told["events"]:
@@ -118,16 +118,28 @@ class ScenePlan(Recipe):
         for sound in (told["sound"], *(event["sound"] for event in told["events"])):
             if sound:
                 del sound["path"]
-        encode = self.delivery.encode.model_dump(mode="json")
-        return sha256_of({"scene": told, "encode": encode})
+        return sha256_of({"scene": told, "preset": self.delivery.preset, "speed": self.delivery.encode.speed})
 
 
 def plan_scene(cut: Cut, clips: Clips, failed: Mapping[str, str], *, refresh: bool) -> ScenePlan:
     """The plan of a scene of which `clips` are to be had; `failed` says why others are not."""
     timeline, scene = cut.timeline, cut.scene
+    digest = functools.cache(hash_file)  # one sound may lie under every row
     clip = clip_preset(scene).name
     lost = unheard(cut)
-    events = tuple(_planned(cut, event, clips, failed, clip, lost) for event in timeline.events)
+
+    def sound_of(sound: Sound, start: int) -> SoundPlan | None:
+        if sound.path is None or sound.path in lost:
+            return None
+        at = start / timeline.rate + Fraction(str(sound.at))
+        return SoundPlan(path=str(sound.path), sha256=digest(sound.path), gain=sound.gain, at=str(at))
+
+    def planned(event: Event) -> EventPlan:
+        why = event.missing or failed.get(event.key, "")
+        found = "" if why else clips[event.key, clip]
+        sound = None if event.missing else sound_of(cut.asks[event.key].sound, event.start)
+        return _planned(event, why, found, sound)
+
     silent = (f"{who}: its sound '{path.name}' is left out: {fault}" for path, (who, fault) in lost.items())
     spec = preset(scene.preset)
     frames = timeline.leader + timeline.frames
@@ -155,8 +167,8 @@ def plan_scene(cut: Cut, clips: Clips, failed: Mapping[str, str], *, refresh: bo
         sheet=scene.sheet,
         subtitles=scene.subtitles,
         loudness=None if scene.loudness == "off" else scene.loudness,
-        sound=_sound(scene.sound, 0, timeline, lost),
-        events=events,
+        sound=sound_of(scene.sound, 0),
+        events=tuple(map(planned, timeline.events)),
         renditions=(SceneFile(name=f"{size[0]}x{size[1]}", deliveries=(file,)),),
         notes=(*cut.notes, *silent),
         seconds=0.0,
@@ -172,11 +184,7 @@ def is_scene(plan: Mapping[str, Any]) -> bool:
     return "scene" in plan
 
 
-def _planned(
-    cut: Cut, event: Event, clips: Clips, failed: Mapping[str, str], preset_name: str, lost: Collection[Path]
-) -> EventPlan:
-    missing = event.missing or failed.get(event.key, "")
-    found = "" if missing else clips[event.key, preset_name]
+def _planned(event: Event, missing: str, ask_sha256: str, sound: SoundPlan | None) -> EventPlan:
     return EventPlan(
         key=event.key,
         item=event.item,
@@ -189,18 +197,11 @@ def _planned(
         before=event.into.before,
         after=event.into.after,
         missing=missing,
-        ask_sha256=found,
+        ask_sha256=ask_sha256,
         text=dict(event.text),
         meta=dict(event.meta),
-        sound=None if event.missing else _sound(cut.asks[event.key].sound, event.start, cut.timeline, lost),
+        sound=sound,
     )
-
-
-def _sound(sound: Sound, start: int, timeline: Timeline, lost: Collection[Path]) -> SoundPlan | None:
-    if sound.path is None or sound.path in lost:
-        return None
-    at = start / timeline.rate + Fraction(str(sound.at))
-    return SoundPlan(path=str(sound.path), sha256=hash_file(sound.path), gain=sound.gain, at=str(at))
 
 
 def _event(plan: EventPlan) -> Event:

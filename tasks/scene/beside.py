@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from catalog.catalog import Catalog
 from catalog.deliveries import Delivered
+from catalog.queries import ShotRow, each_delivery
 from tasks.planner.scene import EventPlan, ScenePlan
 from tasks.scene.cues import cues_of, srt, vtt
 from tasks.scene.timecode import counting
@@ -18,20 +18,20 @@ from tasks.scene.timecode import counting
 log = logging.getLogger("dailies.out")
 
 
-def write_beside(catalog: Catalog, plan: Mapping[str, Any], delivered: Delivered, file: Path) -> None:
-    """Write `file`'s `.srt`, `.vtt` and `.pdf`, each whole or not at all. `plan`: a `ScenePlan` as JSON.
+def write_beside(catalog: Catalog, shot: ShotRow, delivered: Delivered, file: Path) -> None:
+    """Write the `.srt`, `.vtt` and `.pdf` of a scene's `file`, each whole or not at all. `shot`: the scene's own.
 
     Without the fonts there is no PDF, and the log says so.
     """
     from models.errors import EngineError
 
-    scene = ScenePlan.model_validate(plan)
+    scene = ScenePlan.model_validate(shot.plan)
     if scene.subtitles and (cues := cues_of(scene)):
         rate = Fraction(scene.rate)
         _write(file.with_suffix(".srt"), srt(cues, rate))
         _write(file.with_suffix(".vtt"), vtt(cues, rate))
     try:
-        _write_pdf(catalog, scene, delivered, file.with_suffix(".pdf"))
+        _write_pdf(scene, _clips(catalog, scene, shot.run_id), delivered, file.with_suffix(".pdf"))
     except EngineError as error:
         log.warning("%s: no PDF was written: %s", file.name, error)
 
@@ -42,17 +42,26 @@ def _write(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _write_pdf(catalog: Catalog, scene: ScenePlan, delivered: Delivered, path: Path) -> None:
+def _clips(catalog: Catalog, scene: ScenePlan, run_id: str) -> dict[str, Delivered]:
+    """What the scene was cut from, by what was asked: the clips its run was served, current or superseded since."""
+    asked = {event.ask_sha256 for event in scene.events if event.ask_sha256}
+    found = {ask: several[-1] for ask, several in catalog.current_deliveries(list(asked)).items()}
+    if asked - found.keys():
+        served = (row.delivery for row in each_delivery(catalog, run_id))
+        found |= {one.ask_sha256: one for one in served if one.ask_sha256 in asked - found.keys()}
+    return found
+
+
+def _write_pdf(scene: ScenePlan, clips: Mapping[str, Delivered], delivered: Delivered, path: Path) -> None:
     from tasks.storyboard_pdf import PanelCell, write_storyboard_pdf
 
-    found = catalog.current_deliveries([event.ask_sha256 for event in scene.events if event.ask_sha256])
     rate = Fraction(scene.rate)
     labels = counting(rate, scene.start)
     begins = labels.frame(scene.start)
 
     def cell(event: EventPlan) -> PanelCell:
-        clips = found.get(event.ask_sha256, [])
-        poster = clips[-1].poster_path if clips else None
+        clip = clips.get(event.ask_sha256)
+        poster = clip.poster_path if clip else None
         return PanelCell(
             picture=poster or Path(),
             name=event.name,
