@@ -163,7 +163,8 @@ class Ask(Part):
     backdrop: Backdrop = Field(default=Backdrop.model_construct(), description="What lies behind the product.")
     product: Literal["auto", "alpha", "mask", "plain", "whole"] = Field(
         default="auto",
-        description="How the product is told from its surroundings; whole: the whole picture is the subject.",
+        description="How the product is told from its surroundings; whole: the whole picture is the subject, as a "
+        "storyboard panel is unless its row says otherwise.",
     )
     upscale: Upscale = Field(default=Upscale.model_construct(), description="Real-ESRGAN.")
     interpolate: Literal["auto", "rife", "flow", "off"] = Field(
@@ -209,6 +210,6 @@ class Ask(Part):
 
 BUILT_IN: dict[str, dict[str, object]] = {
     "product": {},
-    "storyboard": {"seconds": 2, "motion": {"move": "hold"}},
+    "storyboard": {"seconds": 2, "motion": {"move": "hold"}, "product": "whole"},
 }
 """The lowest layer: what a manifest's kind says before anyone else."""

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import av
+from av.video.frame import VideoFrame
 from PIL import Image, ImageDraw, ImageFont
 
 CELL = 220
@@ -23,12 +24,16 @@ MOST_PLAYED = 200
 
 @dataclass(frozen=True)
 class Entry:
-    """One clip on the sheet: its file, two lines of text under it, and its poster where that stands for its frames."""
+    """One clip on the sheet: its file, two lines of text under it, and its poster, which is its middle frame.
+
+    Of one that is not `played` the poster alone is shown.
+    """
 
     path: Path
     title: str
     detail: str
     poster: Path | None = None
+    played: bool = True
 
 
 def frames_at(path: Path, shares: Sequence[float], height: int) -> list[Image.Image]:
@@ -41,13 +46,25 @@ def frames_at(path: Path, shares: Sequence[float], height: int) -> list[Image.Im
         found: dict[int, Image.Image] = {}
         for index, frame in enumerate(container.decode(stream)):
             if index in wanted:
-                picture = frame.to_image()
-                found[index] = picture.resize(
-                    (max(1, round(picture.width * height / picture.height)), height), Image.Resampling.BOX
-                )
+                found[index] = _scaled(frame, height)
             if index >= wanted[-1]:
                 break
     return [found[index] for index in wanted if index in found]
+
+
+def ends(path: Path, height: int) -> list[Image.Image]:
+    """The first frame of the clip at `path` and its last one, or a frame or two before it, `height` pixels high.
+
+    Frames that no other is made from are left out on the way, which spares most of the time.
+    """
+    first = last = None
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        stream.codec_context.skip_frame = "NONREF"
+        for frame in container.decode(stream):
+            first, last = first or frame, frame
+    return [_scaled(frame, height) for frame in (first, last) if frame is not None]
 
 
 def contact_sheets(
@@ -105,13 +122,29 @@ def _sheet(entries: Sequence[Entry]) -> Image.Image:
 
 
 def _strip(entry: Entry) -> Image.Image:
-    frames = [_poster(entry.poster)] if entry.poster else frames_at(entry.path, (0.0, 0.5, 1.0), CELL)
+    frames = _frames(entry)
     strip = Image.new("RGB", (sum(frame.width + GAP // 2 for frame in frames) - GAP // 2, CELL), PAPER)
     x = 0
     for frame in frames:
         strip.paste(frame, (x, 0))
         x += frame.width + GAP // 2
     return strip
+
+
+def _frames(entry: Entry) -> list[Image.Image]:
+    if entry.poster is None:
+        return frames_at(entry.path, (0.0, 0.5, 1.0), CELL)
+    middle = [_poster(entry.poster)]
+    if not entry.played:
+        return middle
+    first, *last = ends(entry.path, CELL)
+    return [first, *middle, *last]
+
+
+def _scaled(frame: VideoFrame, height: int) -> Image.Image:
+    picture = frame.to_image()
+    size = (max(1, round(picture.width * height / picture.height)), height)
+    return picture.resize(size, Image.Resampling.BOX)
 
 
 def _poster(path: Path) -> Image.Image:

@@ -123,8 +123,8 @@ def _names(shot: ShotRow) -> dict[str, str]:
 
 def _entry(folder: Path, row: Mapping[str, Any], played: bool) -> Entry:
     detail = f"{row['width']}x{row['height']} · {row['seconds']:.3g} s · {row['preset']}"
-    poster = folder / row["poster"] if row["poster"] and not played else None
-    return Entry(folder / row["file"], Path(row["file"]).stem, detail, poster)
+    poster = folder / row["poster"] if row["poster"] else None
+    return Entry(folder / row["file"], Path(row["file"]).stem, detail, poster, played)
 
 
 def put(source: Path, target: Path, *, copy: bool = False) -> bool:

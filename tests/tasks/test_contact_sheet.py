@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.contact_sheet import CELL, MOST_ROWS, Entry, contact_sheets, frames_at
+from tasks.contact_sheet import CELL, GAP, MARGIN, MOST_ROWS, Entry, contact_sheets, ends, frames_at
 
 FRAMES = 9
 
@@ -36,6 +36,21 @@ def test_frames_are_those_asked_for_in_their_own_shape(clip: Path) -> None:
     assert [frame.size for frame in (first, middle, last)] == [(80, 45)] * 3
     reds = [int(np.asarray(frame)[20, 40, 0]) for frame in (first, middle, last)]
     assert reds == pytest.approx([255, 135, 15], abs=6), reds
+
+
+def test_beside_a_poster_stand_the_first_and_about_the_last_frame(clip: Path, tmp_path: Path) -> None:
+    first, last = (np.asarray(frame, float) for frame in ends(clip, 45))
+    exact = [np.asarray(frame, float) for frame in frames_at(clip, (0.0, 1.0), 45)]
+    assert np.abs(first - exact[0]).mean() < 1 and np.abs(last - exact[1]).mean() < 10
+    poster = tmp_path / "poster.jpg"
+    Image.new("RGB", (160, 90), "red").save(poster)
+    (path,) = contact_sheets([Entry(clip, "played", "", poster)], tmp_path, "played")
+    (unplayed,) = contact_sheets([Entry(clip, "not", "", poster, played=False)], tmp_path, "unplayed")
+    wide = round(160 * CELL / 90) + GAP // 2
+    for sheet, left in ((path, MARGIN + wide), (unplayed, MARGIN)):
+        with Image.open(sheet) as opened:
+            shown = np.asarray(opened.convert("RGB"))[MARGIN + 9 : MARGIN + CELL - 9, left + 9 : left + wide - 9]
+        assert np.abs(shown.astype(int) - (255, 0, 0)).mean() < 12, sheet
 
 
 def test_a_sheet_shows_three_frames_of_every_clip(clip: Path, tmp_path: Path) -> None:
