@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,34 @@ def test_killed_between_segments_the_finished_ones_are_not_made_again(
     assert ended.status.run.state == "done"
     assert made_by_all(room)["segment"] == 4
     assert [shot.attempts for shot in _shots(room, run_id)][-1] <= 1
+
+
+@pytest.mark.parametrize("after", ["join", "inspect"])
+def test_a_scene_that_is_joined_is_still_cancelled(after: str, room: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is read back, and while its poster is looked for; nothing of it is left."""
+    from tasks.scene import assemble
+
+    stop = threading.Event()
+
+    def stopping(do: Any) -> Any:
+        def done(*args: Any, **told: Any) -> Any:
+            made = do(*args, **told)
+            stop.set()
+            return made
+
+        return done
+
+    with room.tools(cancelled=stop.is_set) as tools:
+        run_id = submitted(room, tools, board(room, {}, {}))
+        with monkeypatch.context() as patched:
+            if after == "join":
+                patched.setattr(assemble, "join", stopping(assemble.join))
+            else:
+                patched.setattr(assemble.inspect, "inspect", stopping(assemble.inspect.inspect))
+            assert _once(tools, run_id) == {"r0": "done", "r1": "done", "scene/s": "waiting"}
+        assert not made_by_all(room)["assemble"] and not list(tools.catalog.store.incoming.iterdir())
+        stop.clear()
+        assert worked(tools, run_id).status.run.state == "done"
 
 
 def _once(tools: Any, run_id: str) -> dict[str, str]:
