@@ -37,7 +37,7 @@ def import_(
     conform: Annotated[
         Path | None, typer.Option(help="The manifest that SOURCE, an edit of one of its scenes, changes.")
     ] = None,
-    scene: Annotated[str, typer.Option(help="With --conform: which scene; the only one if left out.")] = "",
+    scene: Annotated[str, typer.Option(help="With --conform: which scene; the exported or only one if left out.")] = "",
     as_json: JSON = False,
 ) -> int:
     """Make a manifest of boards, or bring an edit back into one."""
@@ -77,6 +77,9 @@ def _conform(edit: Path, manifest: Path, scene: str, as_json: bool) -> int:
     folder = edit.parent
     if (folder / INDEX).is_file():
         timeline = exported_timeline(folder)
+        if scene not in ("", timeline.name):
+            found = f"{edit} was exported of scene '{timeline.name}', --scene asks for '{scene}'"
+            raise InputError(Problem("WHICH_SCENE", found, "leave --scene out, or name an edit of that scene"))
     else:
         cuts = {cut.timeline.name: cut.timeline for cut in cut_scenes(load(manifest))[1]}
         name = scene or (next(iter(cuts)) if len(cuts) == 1 else "")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from manifests.presets import CUT, nearest_preset, presets
 
+CATALOGUED = {"catalogued": True}
+"""Context of asks that a run keeps: shots of a scene are delivered in presets of its own, which nobody may ask for."""
 
-def _known(name: str) -> str:
-    if name.removesuffix(CUT) not in presets():
+
+def _known(name: str, told: ValidationInfo) -> str:
+    if (name.removesuffix(CUT) if told.context == CATALOGUED else name) not in presets():
         near = nearest_preset(name)
         raise PydanticCustomError(
             "UNKNOWN_PRESET",

@@ -13,10 +13,11 @@ from catalog.json_text import JsonText
 from catalog.runs import NewRendition, NewShot, Priority
 from manifests.manifest import Item, Refused
 from tasks.execute import intact
+from tasks.planner.cut import KEY
 from tasks.planner.facts import code_version
 from tasks.planner.plan import ShotPlan
 from tasks.planner.planner import Planned, RunPlan
-from tasks.planner.scene import KEY, ScenePlan
+from tasks.planner.scene import ScenePlan
 from tasks.tools import Tools
 
 
@@ -101,9 +102,10 @@ def _new_shots(run: RunPlan) -> Iterator[NewShot]:
 def _refused_scene(name: str, run: RunPlan) -> NewShot:
     faults = [fault for fault in run.faults if fault.item == name]
     told = "\n".join(map(str, faults))
-    return NewShot(
-        f"{KEY}{name}", name, state="quarantined", error_code=faults[0].code, error_message=told, awaits=True
-    )
+    key = f"{KEY}{name}"
+    if any(key == one.key for one in (*(planned.shot for planned in run.shots), *run.manifest.refused)):
+        key += ", refused"  # a row has its name
+    return NewShot(key, name, state="quarantined", error_code=faults[0].code, error_message=told, awaits=True)
 
 
 def _new_scene(plan: ScenePlan, run: RunPlan) -> NewShot:

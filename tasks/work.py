@@ -16,6 +16,7 @@ from catalog.made import Made
 from catalog.queries import ShotRow, run
 from manifests.ask import Ask
 from manifests.errors import InputError
+from manifests.preset_names import CATALOGUED
 from tasks.encode_pass import Job
 from tasks.generate import generate_shot
 from tasks.planner.plan import DeliveryPlan, RenditionPlan, ShotPlan
@@ -73,7 +74,7 @@ class Work:
     def _by_camera(self, rendition: RenditionPlan, drift: Drifted) -> RenditionPlan:
         """The same rendition by the camera engine, its still made; the shot's plan says so from now on."""
         kind = run(self.tools.catalog, self.row.run_id).kind
-        ask = Ask.model_validate(self.row.ask)
+        ask = Ask.model_validate(self.row.ask, context=CATALOGUED)
         picture, store = self.plan.picture, self.tools.catalog.store
         mask = store.path(picture.mask_sha256) if picture.mask else None
         facts = self._look(ask, store.path(picture.sha256), mask)  # the bytes it was planned for, on any machine
@@ -99,7 +100,7 @@ class Work:
 
     def plan_anew(self) -> None:
         """The picture is another one now: look again and plan again, under the names that were promised."""
-        ask = Ask.model_validate(self.row.ask)
+        ask = Ask.model_validate(self.row.ask, context=CATALOGUED)
         names = {one.preset: one.name for shared in self.plan.renditions for one in shared.deliveries}
         planned = plan_shot(
             self.plan.key,

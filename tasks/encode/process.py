@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from models.errors import EngineError
 from tasks.errors import Cancelled
@@ -56,6 +57,22 @@ class EncodeError(EngineError):
         self.argv = tuple(argv)
         self.returncode = returncode
         self.stderr_tail = stderr_tail
+
+    @classmethod
+    def of(cls, who: str, argv: Sequence[str], status: int, tail: str, *, killed_here: bool = False) -> Self:
+        """An ffmpeg that ended with `status`, by what it said last; `killed_here`: nobody else is to be blamed."""
+        code, remedy = next(((c, r) for text, c, r in _KNOWN if text in tail), (None, ""))
+        lines = tail.strip().splitlines() or ["nothing on stderr"]
+        said = next((line for line in lines if "[error]" in line or "[fatal]" in line), lines[-1])
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        return cls(
+            f"{who}: ffmpeg {how}: {said}",
+            argv=argv,
+            returncode=None if killed_here else status,
+            stderr_tail=tail,
+            remedy=remedy or "the whole of ffmpeg's last words are kept with the execution",
+            code=code,
+        )
 
 
 class FfmpegPipe:
@@ -157,23 +174,12 @@ class FfmpegPipe:
 
     def _failure(self) -> EncodeError:
         """What ffmpeg said before it went away; it has closed its input, so it is ending or has ended."""
-        killed: int | None = None
+        killed_here = False
         try:
-            status = killed = self._process.wait(10)
+            status = self._process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()  # by us, so nobody else is blamed for it
-            status = self._process.wait()
+            self._process.kill()
+            killed_here, status = True, self._process.wait()
         self._drain.join()
         tail = self._tail.decode(errors="replace")
-        code, remedy = next(((c, r) for text, c, r in _KNOWN if text in tail), (None, ""))
-        lines = tail.strip().splitlines() or ["nothing on stderr"]
-        said = next((line for line in lines if "[error]" in line or "[fatal]" in line), lines[-1])
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        return EncodeError(
-            f"encode: ffmpeg {how}: {said}",
-            argv=self._argv,
-            returncode=killed,
-            stderr_tail=tail,
-            remedy=remedy or "the whole of ffmpeg's last words are kept with the execution",
-            code=code,
-        )
+        return EncodeError.of("encode", self._argv, status, tail, killed_here=killed_here)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from tasks.errors import Cancelled
 from tasks.inspect.container import read_boxes
 from tasks.inspect.picture import Luma, PictureMeter, shrink
 from tasks.inspect.report import Fault, Measurement, Report
@@ -27,11 +29,13 @@ _AGAIN = "encode the shot again; if it happens twice, report it with the shot's 
 _PRESET = "choose another preset, or change the shot's length, size or rate to what this one takes"
 
 
-def inspect(path: Path, recipe: InspectRecipe) -> Report:
+def inspect(path: Path, recipe: InspectRecipe, *, cancelled: Callable[[], bool] = lambda: False) -> Report:
     """Read the delivery at `path` back, whole, and hold it against `recipe`.
 
     A file that cannot be read is a report with the fault UNREADABLE, not an error. Zero in `max_seconds`, `max_bytes`
-    and `min_bitrate` means no limit. Raises OSError when the file cannot be opened at all.
+    and `min_bitrate` means no limit. `cancelled` is asked with every frame.
+
+    Raises OSError when the file cannot be opened at all, `tasks.errors.Cancelled`.
     """
     boxes = read_boxes(path)
     size = path.stat().st_size
@@ -56,6 +60,8 @@ def inspect(path: Path, recipe: InspectRecipe) -> Report:
             video.thread_type = "AUTO"
             facts["ticks"] = []
             for frame in container.decode(video):
+                if cancelled():
+                    raise Cancelled("inspect: cancelled before the last frame was read")
                 facts.setdefault("frame_colour", _colour(frame))
                 facts["ticks"].append(frame.pts)
                 meter.add(_luma(frame))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -25,6 +25,8 @@ from tasks.scene.timeline import Event, Into, Timeline
 
 STEP = 10
 """Between the numbers of two shots: there is room for others."""
+KEY = "scene/"
+"""Begins the key of a scene among the shots of a run."""
 _PLAYS = ("frames", "seconds", "rate")
 _CHANGED = (*_PLAYS, "deliver")
 _TEXT = ("title", "shot", "panel", "dialogue", "action", "notes")
@@ -68,9 +70,10 @@ def cut_scenes(manifest: Manifest) -> tuple[Manifest, list[Cut], list[Problem]]:
     cuts: list[Cut] = []
     problems: list[Problem] = []
     asks: dict[str, _Played] = {}
+    keys = {one.key for one in (*manifest.shots, *manifest.refused)} if manifest.scenes else set[str]()
     for name, scene in manifest.scenes.items():
         rows = _rows(manifest, name)
-        if fault := _fault(name, scene, rows):
+        if fault := _taken(name, keys) or _fault(name, scene, rows):
             problems.append(replace(fault, file=str(manifest.file), item=name))
             continue
         cut, wanted = _cut(name, scene, rows)
@@ -109,6 +112,14 @@ def _rows(manifest: Manifest, name: str) -> list[_Row]:
 
 def _why(row: Refused) -> str:
     return row.problems[0].message
+
+
+def _taken(name: str, keys: Collection[str]) -> Problem | None:
+    """A scene is a shot of its run, and may not have another one's key."""
+    if f"{KEY}{name}" not in keys:
+        return None
+    found = f"scenes.{name}: a row has the id '{KEY}{name}', which is the scene's own among the shots of a run"
+    return Problem("BAD_SCENE", found, "give that row, or the scene, another name")
 
 
 def _fault(name: str, scene: Scene, rows: Sequence[_Row]) -> Problem | None:

@@ -23,8 +23,6 @@ SCENE_VERSION = 2
 """Plans of scenes are newer than what the first workers read (`tasks.planner.plan.PLAN_VERSION`)."""
 Clips = Mapping[tuple[str, str], str]
 """`ask_sha256` of deliveries by shot and preset."""
-KEY = "scene/"
-"""Begins the key of a scene among the shots of a run."""
 
 
 class SoundPlan(Recipe):

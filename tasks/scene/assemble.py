@@ -14,7 +14,6 @@ from catalog.deliveries import Delivered, NewDelivery, Reuse
 from catalog.made import Made
 from catalog.publication import Figure, StagedFile
 from catalog.queries import ShotRow, deliveries_of, each_shot, run, shots_of
-from manifests.errors import InputError, Problem
 from manifests.presets import cut_preset, preset
 from models.clip import Clip
 from models.errors import EngineError
@@ -23,24 +22,23 @@ from tasks.encode import Output, encode
 from tasks.encode import versions as encoder_versions
 from tasks.encode.poster import write_poster
 from tasks.execute import Execution, Input, Result, Stage, intact, staged
-from tasks.planner.scene import ScenePlan, SoundPlan
+from tasks.planner.scene import ScenePlan
 from tasks.planner.work import encode_work
 from tasks.refusal import refusal
 from tasks.scene.cues import cues_of
 from tasks.scene.join import join
-from tasks.scene.mix import mix, samples_of
 from tasks.scene.morph import LEAST, Morph
 from tasks.scene.picture import frames_of
 from tasks.scene.planes import read_planes
-from tasks.scene.recipe import AssembleRecipe, MixRecipe, TrackRecipe
+from tasks.scene.recipe import AssembleRecipe
 from tasks.scene.segments import IN, Segment, segments
+from tasks.scene.sound import scene_sound
 from tasks.scene.versions import picture_versions
 from tasks.stored import Storing, run_stored
 from tasks.tools import Tools
 
 Make = Callable[[Execution], Result]
-SEGMENT_VERSION, MIX_VERSION, ASSEMBLE_VERSION = 1, 1, 1
-SOUND_BITRATE = 192_000
+SEGMENT_VERSION, ASSEMBLE_VERSION = 1, 1
 FRAME_WORK = 2.0
 """Of a segment, against encoding its frames alone: they are read and mixed too."""
 
@@ -72,7 +70,8 @@ class _Assembly:
         date = f"{run(self._tools.catalog, self._row.run_id).created_at:%Y-%m-%d}"
         pieces = segments(self._plan, missing, date)
         made = [self._segment(piece, clips) for piece in pieces]
-        sound = self._sound(sum(piece.frames for piece in pieces))
+        frames = sum(piece.frames for piece in pieces)
+        sound = scene_sound(self._tools, self._claim, self._rendition, self._plan, frames)
         whole = self._joined(pieces, made, sound, missing)
         file, poster = whole.output("file").sha256, whole.output("poster").sha256
         delivery = self._plan.delivery
@@ -180,56 +179,6 @@ class _Assembly:
             shot_id=self._row.id,
         )
 
-    def _sound(self, frames: int) -> Made:
-        sounds = sorted(self._plan.sounds, key=lambda one: (Fraction(one.at), one.sha256, one.gain))
-        roles = {sha256: f"sound-{number}" for number, sha256 in enumerate(dict.fromkeys(one.sha256 for one in sounds))}
-        lead = Fraction(self._plan.leader) / self._rate
-        tracks = tuple(
-            TrackRecipe(sound=roles[one.sha256], gain=one.gain, sample=round((Fraction(one.at) + lead) * 48_000))
-            for one in sounds
-        )
-        recipe = MixRecipe(
-            tracks=tracks,
-            samples=samples_of(frames, self._rate),
-            loudness=self._plan.loudness,
-            bitrate=SOUND_BITRATE,
-        )
-        store = self._tools.catalog.store
-        for one in sounds:
-            self._keep(one)
-        stage = Stage(
-            name="mix",
-            version=MIX_VERSION,
-            recipe=recipe,
-            engine="ffmpeg",
-            versions=encoder_versions(self._tools.ffmpeg, "h264"),
-            inputs=[Input.file(role, sha256) for sha256, role in roles.items()],
-            work=frames / float(self._rate),
-        )
-
-        def make(execution: Execution) -> Result:
-            path = staged(self._tools, ".m4a")
-            files = {role: store.path(sha256) for sha256, role in roles.items()}
-            execution.progress(0, 1)
-            measured = mix(recipe, files, path, ffmpeg=self._tools.ffmpeg, cancelled=self._tools.cancelled)
-            return Result([StagedFile(path, "sound", "sound", {"samples": recipe.samples})], measured)
-
-        return self._made(stage, make)
-
-    def _keep(self, sound: SoundPlan) -> None:
-        """A sound in the store, as it was when the scene was planned. Raises InputError (`SOUND_CHANGED`)."""
-        catalog, path = self._tools.catalog, Path(sound.path)
-        if catalog.holds(sound.sha256):
-            return
-        try:
-            found = catalog.ingest(path, "source", {"name": path.name})
-        except FileNotFoundError:
-            found = ""
-        if found != sound.sha256:
-            what = "is another one now" if found else "is gone"
-            told = f"the sound '{path.name}' {what}, since the scene was planned"
-            raise InputError(Problem("SOUND_CHANGED", told, "run the manifest again: it is planned with what is there"))
-
     def _joined(self, pieces: Sequence[Segment], made: Sequence[Made], sound: Made, missing: Mapping[str, str]) -> Made:
         delivery = self._plan.delivery
         recipe = AssembleRecipe(
@@ -256,24 +205,27 @@ class _Assembly:
             path = staged(self._tools, f".{delivery.encode.container}")
             segment_files, mixed = [one.path for one in files], sound.output("sound").path
             cancelled = self._tools.cancelled
-            join(
-                recipe, segment_files, mixed, path, ffmpeg=self._tools.ffmpeg, progress=execution.progress,
-                cancelled=cancelled,
-            )  # fmt: skip
-            return self._looked_at(path, recipe)
+            try:
+                join(
+                    recipe, segment_files, mixed, path, ffmpeg=self._tools.ffmpeg, progress=execution.progress,
+                    cancelled=cancelled,
+                )  # fmt: skip
+                return self._looked_at(path, recipe)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
 
         return self._made(stage, make)
 
     def _looked_at(self, path: Path, recipe: AssembleRecipe) -> Result:
         """The joined file read back, with a poster; refused where it is not what it must be."""
-        report = inspect.inspect(path, self._plan.delivery.inspect)
+        report = inspect.inspect(path, self._plan.delivery.inspect, cancelled=self._tools.cancelled)
         # Two shots need not be as bright, and a dip leaves one for the other: what flickers in a shot is a cut here.
         report = replace(report, problems=tuple(one for one in report.problems if one.code != "FLICKER"))
         if report.problems:
-            path.unlink(missing_ok=True)
             raise refusal(self._plan.delivery, report)
         poster = path.with_suffix(".jpg")
-        frames = read_planes(path, recipe.poster_at)
+        frames = read_planes(path, recipe.poster_at, cancelled=self._tools.cancelled)
         write_poster(next(frames), poster, recipe.encode.width, recipe.encode.height)
         frames.close()
         figures = [Figure(x.name, x.value, threshold=x.threshold, passed=x.passed) for x in report.measurements]

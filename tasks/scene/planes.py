@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from itertools import islice
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,26 @@ from numpy.typing import NDArray
 
 from models.clip import Frame, Planes
 from models.errors import EngineError
+from tasks.errors import Cancelled
 
 BLACK_LUMA, NO_CHROMA = 16, 128
 
 
-def read_planes(path: Path, first: int) -> Generator[Planes]:
+def read_planes(path: Path, first: int, *, cancelled: Callable[[], bool] = lambda: False) -> Generator[Planes]:
     """Frames of the clip at `path` from frame `first` on, as 8-bit 4:2:0. Memory is one frame.
 
-    Raises EngineError (`CLIP_SHORT`) where the clip ends before that frame.
+    `cancelled` is asked with every frame, also with those before `first`: they are decoded too. Raises EngineError
+    (`CLIP_SHORT`) where the clip ends before that frame, `tasks.errors.Cancelled`.
     """
     with av.open(f"file:{path}") as container:
         video = container.streams.video[0]
         video.thread_type = "AUTO"
         found = False
-        for frame in islice(container.decode(video), first, None):
+        for number, frame in enumerate(container.decode(video)):
+            if cancelled():
+                raise Cancelled(f"scene: cancelled while frame {number} of a clip was read")
+            if number < first:
+                continue
             found = True
             same = frame if frame.format.name == "yuv420p" else frame.reformat(format="yuv420p")
             yield Planes(*(_plane(plane) for plane in same.planes))

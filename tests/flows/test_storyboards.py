@@ -119,7 +119,11 @@ def test_an_edit_comes_back_and_only_what_changed_is_made(home: Workroom, prefec
     ]
     (moved / "edited.edl").write_text("\n\n".join([head, *edited]) + "\n", encoding="utf-8")
     capsys.readouterr()
-    assert command(["import", str(moved / "edited.edl"), "--conform", str(manifest)]) == 0
+    before = manifest.read_bytes()
+    assert command(["import", str(moved / "edited.edl"), "--conform", str(manifest), "--scene", "cellar"]) == 2
+    refused = capsys.readouterr().err
+    assert all(word in refused for word in ("WHICH_SCENE", "'roof'", "'cellar'")) and manifest.read_bytes() == before
+    assert command(["import", str(moved / "edited.edl"), "--conform", str(manifest), "--scene", "roof"]) == 0
     assert "SQ010_SH0020" in capsys.readouterr().out
     assert command(["run", str(manifest), "--json"]) == 0
     done = json.loads(capsys.readouterr().out)

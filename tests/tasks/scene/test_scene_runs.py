@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,34 @@ def test_killed_between_segments_the_finished_ones_are_not_made_again(
     assert [shot.attempts for shot in _shots(room, run_id)][-1] <= 1
 
 
+@pytest.mark.parametrize("after", ["join", "inspect"])
+def test_a_scene_that_is_joined_is_still_cancelled(after: str, room: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is read back, and while its poster is looked for; nothing of it is left."""
+    from tasks.scene import assemble
+
+    stop = threading.Event()
+
+    def stopping(do: Any) -> Any:
+        def done(*args: Any, **told: Any) -> Any:
+            made = do(*args, **told)
+            stop.set()
+            return made
+
+        return done
+
+    with room.tools(cancelled=stop.is_set) as tools:
+        run_id = submitted(room, tools, board(room, {}, {}))
+        with monkeypatch.context() as patched:
+            if after == "join":
+                patched.setattr(assemble, "join", stopping(assemble.join))
+            else:
+                patched.setattr(assemble.inspect, "inspect", stopping(assemble.inspect.inspect))
+            assert _once(tools, run_id) == {"r0": "done", "r1": "done", "scene/s": "waiting"}
+        assert not made_by_all(room)["assemble"] and not list(tools.catalog.store.incoming.iterdir())
+        stop.clear()
+        assert worked(tools, run_id).status.run.state == "done"
+
+
 def _once(tools: Any, run_id: str) -> dict[str, str]:
     """The shots, and the scene as far as it comes."""
     from tasks.line import Line
@@ -206,12 +235,27 @@ def _shots(room: Workroom, run_id: str) -> list[Any]:
         return list(shots_of(tools.catalog, run_id))
 
 
-def test_a_picture_that_changes_after_planning_is_cut_in_as_it_is_now(room: Workroom) -> None:
-    manifest = board(room, {}, {}, {})
+@pytest.mark.parametrize("preset", ["small_wide", "small_shop"])
+def test_a_picture_that_changes_after_planning_is_cut_in_as_it_is_now(preset: str, room: Workroom) -> None:
+    """Also where shots are delivered in what only a scene may ask for."""
+    manifest = board(room, {}, {}, {}, scenes={"s": {"preset": preset, "speed": "draft", "leader": 0.25}})
     ended = run(room, manifest, between=lambda: room.picture("p1.png", seed=55))
     assert ended.status.run.state == "done"
     fresh = run(room, manifest)
     assert differing(ended.file(), fresh.file()) == set()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_row_that_has_the_name_of_a_scene_takes_it_from_the_scene(there: bool, room: Workroom) -> None:
+    """Both would have one key among the shots of the run; the row is made, or refused for its own sake."""
+    manifest = board(room, {"id": "scene/s"}, {})
+    if not there:
+        (room.folder / "p0.png").unlink()
+    ended = run(room, manifest)
+    told = {one.code for one in ended.status.failures}
+    assert "BAD_SCENE" in told and ("PICTURE_MISSING" in told) is not there, ended.status.failures
+    assert ended.status.run.state == "failed" and sum(ended.status.run.shots.values()) == 3
+    assert {row.item for row in ended.rows} == ({"scene/s", "r1"} if there else {"r1"})
 
 
 def test_two_scenes_of_one_board_are_two_files(room: Workroom) -> None:

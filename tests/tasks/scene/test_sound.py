@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import numpy as np
 import pytest
 
 from tasks.encode import ffmpeg_path
-from tasks.errors import Cancelled
+from tasks.errors import Cancelled, decide
 from tasks.scene.join import join
-from tasks.scene.mix import SAMPLES, MixError, mix, samples_of
+from tasks.scene.mix import PRIMING, SAMPLES, MixError, mix, samples_of
 from tasks.scene.recipe import AssembleRecipe, CueRecipe, MixRecipe, TrackRecipe
 from tests.tasks.encoding import recipe
 from tests.tasks.scene.cutting import EXACT, RATES, plan, rows
@@ -135,12 +136,42 @@ def test_a_sound_longer_than_the_scene_is_cut_and_one_behind_its_end_is_not_hear
     assert abs(begin + last.size / SAMPLES - 4) < 1024 / SAMPLES
 
 
+@pytest.mark.slow
+def test_a_thousand_sounds_of_three_hundred_files_are_each_heard_once(tmp_path: Path) -> None:
+    """A door that slams again and again is one file: it is opened once, and a few sounds are mixed at a time."""
+    called = tmp_path / "called"
+    ffmpeg = tmp_path / "ffmpeg"
+    ffmpeg.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {called}\nexec {ffmpeg_path()} "$@"\n')
+    ffmpeg.chmod(0o755)
+    sounds = {f"sound-{number}": click(tmp_path, 0.05, 0.1, name=f"{number:064}.wav") for number in range(300)}
+    told = mix_recipe(101, *(track(f"sound-{number * 7 % 300}", number / 5, -6) for number in range(500)))
+    told = told.model_copy(update={"tracks": (*told.tracks, *told.tracks)})
+    mix(told, sounds, tmp_path / "mix.m4a", ffmpeg=ffmpeg)
+    found = onsets(tmp_path / "mix.m4a")
+    late = [one + PRIMING / SAMPLES - number / 5 - 0.05 for number, one in enumerate(found)]
+    assert len(found) == 500 and max(map(abs, late)) < FRAME / 2, f"{len(found)} heard, late: {late[:5]}"
+    commands = called.read_text().splitlines()
+    assert max(command.count(" -i ") for command in commands) <= 64
+    assert max(map(len, commands)) < 131_072, "Linux takes no longer argument"
+
+
 def test_a_file_that_is_no_sound_says_so(tmp_path: Path) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF and then nothing of it")
     with pytest.raises(MixError) as caught:
         mix(mix_recipe(2, track("a", 0)), {"a": broken}, tmp_path / "mix.m4a", ffmpeg=ffmpeg_path())
-    assert caught.value.evidence
+    assert caught.value.evidence and caught.value.returncode
+    assert decide(caught.value).action == "fail" and [*tmp_path.iterdir()] == [broken]
+
+
+def test_mixing_that_somebody_kills_is_tried_again_without_charge(tmp_path: Path) -> None:
+    killed = tmp_path / "ffmpeg"
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o755)
+    with pytest.raises(MixError) as caught:
+        mix(mix_recipe(2), {}, tmp_path / "mix.m4a", ffmpeg=killed)
+    assert caught.value.returncode == -signal.SIGKILL and "signal 9" in str(caught.value)
+    assert decide(caught.value).action == "again"
 
 
 def test_mixing_stops_when_nobody_wants_it_any_more(tmp_path: Path) -> None:
@@ -148,6 +179,7 @@ def test_mixing_stops_when_nobody_wants_it_any_more(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         told = mix_recipe(7200, track("a", 0))
         mix(told, sounds, tmp_path / "mix.m4a", ffmpeg=ffmpeg_path(), cancelled=lambda: True)
+    assert [path.name for path in tmp_path.iterdir()] == ["click.wav"]
 
 
 def test_subtitles_are_shown_while_their_shot_is(tmp_path: Path) -> None:
