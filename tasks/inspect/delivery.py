@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -11,6 +12,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
@@ -22,6 +24,7 @@ from tasks.inspect.picture import Luma, PictureMeter, shrink
 from tasks.inspect.report import Fault, Measurement, Report
 from tasks.recipe import InspectRecipe
 
+Asked = Callable[[], bool]
 _BT709 = 1
 _LIMITED = 1
 _PLANAR_BITS = {"yuv420p": 8, "yuv422p": 8, "yuv444p": 8, "yuv420p10le": 10, "yuv422p10le": 10, "yuv444p10le": 10}
@@ -29,11 +32,14 @@ _AGAIN = "encode the shot again; if it happens twice, report it with the shot's 
 _PRESET = "choose another preset, or change the shot's length, size or rate to what this one takes"
 
 
-def inspect(path: Path, recipe: InspectRecipe, *, cancelled: Callable[[], bool] = lambda: False) -> Report:
+def inspect(path: Path, recipe: InspectRecipe, *, joined: bool = False, cancelled: Asked = lambda: False) -> Report:
     """Read the delivery at `path` back, whole, and hold it against `recipe`.
 
     A file that cannot be read is a report with the fault UNREADABLE, not an error. Zero in `max_seconds`, `max_bytes`
     and `min_bitrate` means no limit. `cancelled` is asked with every frame.
+
+    Of a file that is `joined` from parts that were inspected one by one, every packet is read but only the first frame
+    decoded: the fact `pictures_sha256` tells whether they are the parts' own.
 
     Raises OSError when the file cannot be opened at all, `tasks.errors.Cancelled`.
     """
@@ -57,14 +63,11 @@ def inspect(path: Path, recipe: InspectRecipe, *, cancelled: Callable[[], bool] 
                 "audio": bool(container.streams.audio),
                 "audio_seconds": _seconds(container.streams.audio[0]) if container.streams.audio else 0.0,
             }
-            video.thread_type = "AUTO"
             facts["ticks"] = []
-            for frame in container.decode(video):
-                if cancelled():
-                    raise Cancelled("inspect: cancelled before the last frame was read")
-                facts.setdefault("frame_colour", _colour(frame))
-                facts["ticks"].append(frame.pts)
-                meter.add(_luma(frame))
+            if joined:
+                _read_packets(container, video, facts, cancelled)
+            else:
+                _decode(container, video, facts, meter, cancelled)
     except (FFmpegError, IndexError) as broken:
         faults.append(Fault("UNREADABLE", str(broken) or type(broken).__name__, "a file that decodes", _AGAIN))
     if "ticks" not in facts:
@@ -77,6 +80,36 @@ def inspect(path: Path, recipe: InspectRecipe, *, cancelled: Callable[[], bool] 
         measurements.append(measured)
         faults += [fault] if fault else []
     return Report(facts, tuple(measurements), tuple(faults))
+
+
+def _decode(
+    container: InputContainer, video: VideoStream, facts: dict[str, Any], meter: PictureMeter, cancelled: Asked
+) -> None:
+    video.thread_type = "AUTO"
+    for frame in container.decode(video):
+        _go_on(cancelled)
+        facts.setdefault("frame_colour", _colour(frame))
+        facts["ticks"].append(frame.pts)
+        meter.add(_luma(frame))
+
+
+def _read_packets(container: InputContainer, video: VideoStream, facts: dict[str, Any], cancelled: Asked) -> None:
+    digest = hashlib.sha256()
+    for packet in container.demux(video):
+        _go_on(cancelled)
+        if packet.pts is None:  # the demuxer's own end mark
+            continue
+        digest.update(packet)
+        facts["ticks"].append(packet.pts)
+        for frame in packet.decode() if "frame_colour" not in facts else ():
+            facts["frame_colour"] = _colour(frame)
+    facts["ticks"].sort()  # packets lie in the order they are decoded in
+    facts["pictures_sha256"] = digest.hexdigest()
+
+
+def _go_on(cancelled: Asked) -> None:
+    if cancelled():
+        raise Cancelled("inspect: cancelled before the last frame was read")
 
 
 def _stream_facts(video: VideoStream) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,19 +12,19 @@ from catalog.claims import Claim
 from catalog.deliveries import Delivered, NewDelivery, Reuse
 from catalog.made import Made
 from catalog.publication import Figure, StagedFile
-from catalog.queries import ShotRow, deliveries_of, each_shot, run, shots_of
+from catalog.queries import ShotRow, deliveries_of, each_shot, run
 from manifests.presets import cut_preset, preset
 from models.clip import Clip
 from models.errors import EngineError
-from tasks import inspect
 from tasks.encode import Output, encode
 from tasks.encode import versions as encoder_versions
 from tasks.encode.poster import write_poster
 from tasks.execute import Execution, Input, Result, Stage, intact, staged
+from tasks.inspect import Report
 from tasks.planner.scene import ScenePlan
 from tasks.planner.work import encode_work
-from tasks.refusal import refusal
 from tasks.scene.cues import cues_of
+from tasks.scene.inspection import inspect_joined, inspect_segment
 from tasks.scene.join import join
 from tasks.scene.morph import LEAST, Morph
 from tasks.scene.picture import frames_of
@@ -88,7 +87,8 @@ class _Assembly:
         name = cut_preset(preset(self._plan.delivery.preset)).name
         now = {
             shot.key: one["ask_sha256"]
-            for shot in shots_of(self._tools.catalog, self._row.run_id, ["done"])
+            for shot in each_shot(self._tools.catalog, self._row.run_id)
+            if shot.state == "done"
             for shared in shot.plan.get("renditions", ())
             for one in shared["deliveries"]
             if one["preset"] == name
@@ -161,6 +161,7 @@ class _Assembly:
                     cancelled=self._tools.cancelled,
                 )  # fmt: skip
             file.poster.unlink()
+            inspect_segment(path, self._plan.delivery, recipe.frames, cancelled=self._tools.cancelled)
             self._tell(piece, morph)
             return Result([StagedFile(path, "segment", "segment", {"frames": recipe.frames})], morph.ran)
 
@@ -206,24 +207,19 @@ class _Assembly:
             segment_files, mixed = [one.path for one in files], sound.output("sound").path
             cancelled = self._tools.cancelled
             try:
-                join(
+                pictures = join(
                     recipe, segment_files, mixed, path, ffmpeg=self._tools.ffmpeg, progress=execution.progress,
                     cancelled=cancelled,
                 )  # fmt: skip
-                return self._looked_at(path, recipe)
+                report = inspect_joined(path, delivery, pictures, cancelled=cancelled)
+                return self._with_poster(path, report, recipe)
             except BaseException:
                 path.unlink(missing_ok=True)
                 raise
 
         return self._made(stage, make)
 
-    def _looked_at(self, path: Path, recipe: AssembleRecipe) -> Result:
-        """The joined file read back, with a poster; refused where it is not what it must be."""
-        report = inspect.inspect(path, self._plan.delivery.inspect, cancelled=self._tools.cancelled)
-        # Two shots need not be as bright, and a dip leaves one for the other: what flickers in a shot is a cut here.
-        report = replace(report, problems=tuple(one for one in report.problems if one.code != "FLICKER"))
-        if report.problems:
-            raise refusal(self._plan.delivery, report)
+    def _with_poster(self, path: Path, report: Report, recipe: AssembleRecipe) -> Result:
         poster = path.with_suffix(".jpg")
         frames = read_planes(path, recipe.poster_at, cancelled=self._tools.cancelled)
         write_poster(next(frames), poster, recipe.encode.width, recipe.encode.height)

@@ -6,6 +6,7 @@ rounded to.
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import subprocess
 import tempfile
@@ -42,12 +43,14 @@ def join(
     ffmpeg: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> None:
+) -> str:
     """Write the file at `path` from `segments` in order and the mixed `sound`, with subtitles where there are cues.
 
-    Memory is a few packets, however long the scene. Raises JoinError, `tasks.errors.Cancelled`.
+    Gives the SHA-256 of all packets of picture one after the other, as they were read from the segments. Memory is a
+    few packets, however long the scene. Raises JoinError, `tasks.errors.Cancelled`.
     """
     rate = Fraction(recipe.encode.rate)
+    digest = hashlib.sha256()
     with ExitStack() as opened:
         written = opened.enter_context(
             av.open(
@@ -71,7 +74,10 @@ def join(
         picture.codec_context.codec_tag = shown.codec_context.codec_tag  # hvc1 stays hvc1, or Apple plays nothing
         picture.time_base = 1 / rate
         track = written.add_stream_from_template(heard.streams.audio[0])
-        streams = [_pictures(recipe, segments, picture, rate, progress), _copied(heard, heard.streams.audio[0], track)]
+        streams = [
+            _pictures(recipe, segments, picture, rate, digest, progress),
+            _copied(heard, heard.streams.audio[0], track),
+        ]
         if recipe.cues:
             text = opened.enter_context(_subtitles(recipe, rate, ffmpeg))
             said = written.add_stream_from_template(text.streams.subtitles[0])
@@ -80,6 +86,7 @@ def join(
             if cancelled():
                 raise Cancelled("assemble: cancelled before the last packet was written")
             written.mux(packet)
+    return digest.hexdigest()
 
 
 def _timescale(rate: Fraction) -> int:
@@ -99,6 +106,7 @@ def _pictures(
     segments: Sequence[Path],
     stream: Any,
     rate: Fraction,
+    digest: hashlib._Hash,
     progress: Callable[[int, int], None],
 ) -> Generator[Any]:
     """Every packet of every segment, at the place that counting gives it."""
@@ -125,6 +133,7 @@ def _pictures(
                 packet.pts, packet.dts = offset + place, offset + count - _REORDER
                 packet.duration = 1
                 count += 1
+                digest.update(packet)
                 yield packet
             if shown != set(range(frames)):
                 found_text = f"frames {min(shown, default=0)} to {max(shown, default=-1)}, {len(shown)} of them"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from models.clip import Clip, Planes
 from tasks.encode import Output, encode, ffmpeg_path
 from tasks.planner.scene import ScenePlan
+from tasks.scene.inspection import inspect_joined
 from tasks.scene.join import join
 from tasks.scene.mix import mix, samples_of
 from tasks.scene.morph import Morph
@@ -118,5 +119,6 @@ def assembled(
         encode=plan.delivery.encode, segments=tuple(piece.frames for piece in pieces), cues=cues, poster_at=0
     )
     path = folder / f"scene.{plan.delivery.encode.container}"
-    join(whole, made, sound, path, ffmpeg=ffmpeg_path())
+    pictures = join(whole, made, sound, path, ffmpeg=ffmpeg_path())
+    inspect_joined(path, plan.delivery, pictures, cancelled=lambda: False)
     return path, made, mixing

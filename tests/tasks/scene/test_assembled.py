@@ -10,8 +10,10 @@ import av
 import pytest
 
 from manifests.presets import Origin, Preset, presets
+from models.errors import EngineError
 from tasks import inspect
 from tasks.planner.scene import ScenePlan
+from tasks.scene.inspection import inspect_joined, inspect_segment
 from tests.tasks.scene.cutting import EXACT, RATES, cut, frames_of_clips, plan, row
 from tests.tasks.scene.marks import LEGIBLE, Mark, assembled, lumas, marked_clip, read
 
@@ -145,6 +147,16 @@ def test_joining_copies_every_packet_in_its_order(tmp_path: Path) -> None:
         order = [dts for stream, dts in told if stream == kind]
         assert all(dts is not None for dts in order) and order == sorted(set(order), key=lambda dts: dts or 0)
     assert packets(path) == [packet for one in made for packet in packets(one)]
+
+
+def test_a_joined_file_that_holds_other_pictures_is_refused(tmp_path: Path) -> None:
+    planned, path, made = scene("24", tmp_path)
+    with pytest.raises(EngineError, match="other pictures than were joined"):
+        inspect_joined(path, planned.delivery, "0" * 64, cancelled=lambda: False)
+    assert not path.exists()
+    with pytest.raises(EngineError, match="FRAME_COUNT"):
+        inspect_segment(made[1], planned.delivery, 7, cancelled=lambda: False)
+    assert not made[1].exists()
 
 
 def test_a_scene_without_leader_begins_with_its_first_shot(tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_a_scene_that_is_joined_is_still_cancelled(after: str, room: Workroom, m
             if after == "join":
                 patched.setattr(assemble, "join", stopping(assemble.join))
             else:
-                patched.setattr(assemble.inspect, "inspect", stopping(assemble.inspect.inspect))
+                patched.setattr(assemble, "inspect_joined", stopping(assemble.inspect_joined))
             assert _once(tools, run_id) == {"r0": "done", "r1": "done", "scene/s": "waiting"}
         assert not made_by_all(room)["assemble"] and not list(tools.catalog.store.incoming.iterdir())
         stop.clear()
