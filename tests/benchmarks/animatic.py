@@ -1,8 +1,8 @@
 """A long animatic's memory, and what one changed panel costs: `python -m tests.benchmarks.animatic`.
 
 Memory: segments of picture joined, and sounds mixed under them, in a process of its own; its peak and that of its
-largest child (ffmpeg) are read from the kernel. Time: a board on the line, without Prefect, made whole and then again
-with one other picture. Both at 320x180.
+largest child (ffmpeg) are read from the kernel, at 320x180. Time: a board on the line, without Prefect, made whole and
+then again with one other picture, at 320x180 and as `--draft` makes it (1024x576, of drawings of 1920x1080).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from tests.benchmarks.bars import Bar, peak_megabytes, peak_megabytes_of_childre
 
 SHORT, LONG, GROWTH = 3.0, 30.0, 1.2
 PANELS, SHARE = 60, 0.10
+DRAFT_SECONDS = 300.0
+SHEET = (1920, 1080)
 SHOT_SECONDS, SOUND_EVERY = 5.0, 4
 """Shots of the animatic, and of how many of them one has a sound."""
 
@@ -88,7 +90,7 @@ def memory(short: float, long: float) -> list[Bar]:
     return found
 
 
-def change(panels: int) -> list[Bar]:
+def change(panels: int, *, draft: bool) -> list[Bar]:
     """Seconds of a whole board, and the share of them that one other picture takes."""
     from tests.tasks.scene.storyroom import board, run
     from tests.workroom import Workroom
@@ -96,19 +98,22 @@ def change(panels: int) -> list[Bar]:
     small()
     with tempfile.TemporaryDirectory() as name:
         room = Workroom(Path(name))
+        if draft:
+            for number in range(panels):
+                room.picture(f"p{number}.png", seed=number + 1, size=SHEET)
         manifest = board(room, *({"seconds": 2} for _ in range(panels)))
         seconds: list[float] = []
         for wanted in (panels, 1, 0):
             if wanted == 1:
-                room.picture(f"p{panels // 2}.png", seed=9999)
+                room.picture(f"p{panels // 2}.png", seed=9999, size=SHEET if draft else (480, 360))
             began = time.perf_counter()
-            made = run(room, manifest).made
+            made = run(room, manifest, draft=draft).made
             seconds.append(time.perf_counter() - began)
             if made.get("encode", 0) != wanted:
                 raise RuntimeError(f"{made}, wanted {wanted} clips")
     whole, again, nothing = seconds
     return [
-        Bar(f"{panels} panels", whole, "s"),
+        Bar(f"{panels} panels{' as --draft' if draft else ''}", whole, "s", DRAFT_SECONDS if draft else None),
         Bar("  one picture changed", again, "s"),
         Bar("  nothing changed", nothing, "s"),
         Bar("  one changed, of the whole", again / whole, "x", SHARE),
@@ -125,7 +130,8 @@ def main() -> None:
         print(json.dumps(measure(asked.measure)))
         return
     lengths = (0.5, 1.0) if asked.quick else (SHORT, LONG)
-    show("animatic", [*memory(*lengths), *change(6 if asked.quick else PANELS)])
+    panels = 6 if asked.quick else PANELS
+    show("animatic", [*memory(*lengths), *change(panels, draft=False), *change(panels, draft=True)])
 
 
 if __name__ == "__main__":
