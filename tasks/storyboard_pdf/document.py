@@ -14,6 +14,7 @@ from tasks.storyboard_pdf.grid import GAP, MARGIN, Box, Grid, Paper, PerPage, Pl
 from tasks.storyboard_pdf.panel import PanelCell
 from tasks.storyboard_pdf.picture import shown
 from tasks.storyboard_pdf.writing import FAINT, GREY, Writing
+from tasks.whole import write_whole
 
 _TITLE_PT, _SMALL_PT = 13.0, 7.5
 _TOP = 9.0
@@ -64,9 +65,7 @@ def write_storyboard_pdf(
     finally:
         for font in pdf.fonts.values():
             font.close()  # type: ignore[union-attr] - only embedded fonts are used, and each holds its file open
-    temporary = path.with_name(f"{path.name}.part")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    write_whole(path, data)
 
 
 def _header(

@@ -85,7 +85,7 @@ def test_an_import_makes_a_manifest_that_loads(work: Work) -> None:
     assert two.meta == {"board": "12E5"} and (two.motion.move, two.motion.amount) == ("push", 0.06)
     assert '# from the notes: "Slow push in on her hand"; not understood: "on her hand"' in work.text
     assert steps == [(0, 2), (1, 2), (2, 2)] and not imported.warnings
-    assert not list(work.out.rglob(".import-*"))
+    assert not list(work.out.rglob("*.part"))
 
 
 def test_a_manifest_that_is_there_is_not_touched(work: Work) -> None:
