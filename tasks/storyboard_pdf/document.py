@@ -10,7 +10,7 @@ from pathlib import Path
 from fpdf import FPDF
 
 from tasks.lettering.runs import cleaned
-from tasks.storyboard_pdf.grid import GAP, MARGIN, Box, Grid, Paper, PerPage, Place, fitted, grid, sheet_size
+from tasks.storyboard_pdf.grid import GAP, MARGIN, Box, Grid, PerPage, Place, fitted, grid, sheet_size
 from tasks.storyboard_pdf.panel import PanelCell
 from tasks.storyboard_pdf.picture import shown
 from tasks.storyboard_pdf.writing import FAINT, GREY, Writing
@@ -32,7 +32,6 @@ def write_storyboard_pdf(
     panels: Sequence[PanelCell],
     per_page: PerPage,
     created: datetime,
-    page: Paper = "a4",
 ) -> None:
     """Write `panels` to `path`, 1, 3 or 6 on a page: 3 on upright sheets, 1 and 6 on sheets held sideways.
 
@@ -41,7 +40,7 @@ def write_storyboard_pdf(
     same bytes: `created`, which has a time zone, is the only date in the file. Written whole or not at all.
     Raises `tasks.lettering.fonts.FontMissing`, and OSError where `path` cannot be written.
     """
-    pdf = FPDF(unit="mm", format=sheet_size(per_page, page))
+    pdf = FPDF(unit="mm", format=sheet_size(per_page))
     try:
         pdf.set_auto_page_break(False)
         pdf.alias_nb_pages("")  # or a dialogue that says {nb} would be given a page number
@@ -53,7 +52,7 @@ def write_storyboard_pdf(
         writing = Writing(pdf)
         subtitles = [line for line in subtitle_lines if line.strip()][:_MOST_SUBTITLES]
         top = _TOP + writing.leading(_TITLE_PT) + len(subtitles) * writing.leading(_SMALL_PT) + GAP
-        places = grid(per_page, page, top)
+        places = grid(per_page, top)
         pages = max(1, -(-len(panels) // per_page))
         for number in range(pages):
             pdf.add_page()
@@ -94,13 +93,11 @@ def _panel(pdf: FPDF, writing: Writing, cell: PanelCell, place: Place, per_page:
 
 
 def _heading(writing: Writing, cell: PanelCell, box: Box, size: float) -> None:
-    """Number and name at the left, then shot and panel, and the time at the right: each gets what the others leave."""
+    """The name at the left, then shot and panel, and the time at the right: each gets what the others leave."""
     timing = writing.broken(cell.timing, size, box.width * 0.5)
     timed = max((writing.width(line, size) for line in timing), default=0.0)
     writing.lines(timing, box.x + box.width - timed, box.y, timed, size, GREY)
     left, end = box.x, box.x + box.width - timed - 3
-    if cell.number:
-        left += writing.text(cell.number, left, box.y, (end - left) * 0.3, size, GREY, weight="Bold") + 2
     left += writing.text(cell.name, left, box.y, end - left, size, weight="Bold") + 3
     if end - left > 12:
         writing.text(cell.place, left, box.y, end - left, size, GREY)
