@@ -17,7 +17,7 @@ from catalog.migrate import migrate as upgrade
 from catalog.migrate import standing
 from catalog.restore import reconcile
 from catalog.restore import restore as read_backup
-from flows.json_output import print_json
+from flows.json_output import JSON, print_json
 from flows.live import TerminalListener
 from flows.settings import Settings
 from flows.terminal import counted, said, size
@@ -26,7 +26,6 @@ from flows.worker_name import worker_name
 FILE = Annotated[Path, typer.Argument(help="The backup, one file.", show_default=False)]
 REPLACE = Annotated[bool, typer.Option("--replace", help="Restore into a catalog that has something in it: that goes.")]
 CHECK = Annotated[bool, typer.Option("--check", help="Only say what there is to do; exit status 1 if anything.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 
 
 def backup(file: FILE, as_json: JSON = False) -> int:

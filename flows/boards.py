@@ -9,14 +9,12 @@ from typing import Annotated
 import typer
 
 from flows.import_boards import Imported, import_boards
-from flows.json_output import print_json
+from flows.json_output import JSON, print_json
 from flows.live import TerminalListener
 from flows.settings import Settings
 from flows.terminal import counted, said
 from manifests.errors import InputError, Problem
 from manifests.loader import load
-
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 
 
 def import_(

@@ -20,7 +20,7 @@ from flows.backup import backup, migrate, restore
 from flows.chosen import chosen_run
 from flows.export import export
 from flows.gc import gc
-from flows.json_output import print_json
+from flows.json_output import JSON, print_json
 from flows.lineage_tree import lineage_tree
 from flows.listener import listener
 from flows.live import TerminalListener
@@ -77,7 +77,6 @@ SAMPLE = Annotated[int, typer.Option("--sample", min=0, help="Only so many shots
 STRICT = Annotated[bool, typer.Option("--strict", help="Refuse the whole manifest for one bad row or picture.")]
 REFRESH = Annotated[bool, typer.Option("--refresh", help="Make again what newer code or weights make differently.")]
 DRAFT = Annotated[bool, typer.Option("--draft", help="Everything small and quick, to see pacing and moves.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 
 
 def main() -> None:

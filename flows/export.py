@@ -11,7 +11,7 @@ import typer
 
 from catalog.queries import ShotRow, deliveries_of, shots_of
 from flows.chosen import chosen_run
-from flows.json_output import print_json
+from flows.json_output import JSON, print_json
 from flows.live import TerminalListener
 from flows.settings import Settings
 from flows.terminal import counted, said
@@ -20,8 +20,6 @@ from manifests.errors import InputError, Problem
 from tasks.out_folder import write_out_folder
 from tasks.planner.scene import ScenePlan, is_scene
 from tasks.tools import Tools
-
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 
 
 def export(

@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from catalog.errors import NotFound
 from catalog.queries import resolve
 from catalog.retention import FINISHED, INTERMEDIATE, SOURCE, Rules
-from flows.json_output import print_json
+from flows.json_output import JSON, print_json
 from flows.live import TerminalListener
 from flows.settings import Settings
 from flows.terminal import counted, out, said, size
@@ -32,7 +32,6 @@ YES = Annotated[bool, typer.Option("--yes/--dry-run", help="Remove it; otherwise
 OLDER = Annotated[str, typer.Option(help="Only what was not used for so long, as in 30d or 12h.", metavar="AGE")]
 RUN = Annotated[str, typer.Option("--run", help="Only files of this run, whatever their age.")]
 KIND = Annotated[list[str] | None, typer.Option(help=f"Only this kind, may be repeated: {', '.join(KINDS)}.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 
 
 def gc(yes: YES = False, older_than: OLDER = "", run_id: RUN = "", kind: KIND = None, as_json: JSON = False) -> int:

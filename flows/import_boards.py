@@ -15,7 +15,7 @@ from tasks.boards.panels import Panel, make_panels, scene_records
 from tasks.boards.project import read_project
 from tasks.boards.record import NAME, BoardRecord, Record, SceneRecord, read_record, write_record
 from tasks.boards.update import updated
-from tasks.boards.whole import write_whole
+from tasks.whole import write_whole
 
 MANIFEST = "storyboard.yaml"
 """The manifest's name in the folder it is imported to."""

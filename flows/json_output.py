@@ -8,7 +8,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+import typer
+
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
+"""The option of every command that can print it."""
 
 
 def print_json(value: Any) -> None:

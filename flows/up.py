@@ -16,6 +16,7 @@ import typer
 from catalog.catalog import Catalog
 from flows import prefect_home
 from flows.house import House
+from flows.json_output import JSON
 from flows.request import Request
 from flows.settings import Settings
 from flows.station import CONTROL, Station
@@ -36,7 +37,7 @@ def up(
     ] = "127.0.0.1",
     cpu_slots: Annotated[int, typer.Option("--cpu-slots", min=1, max=64, help="Batches the cpu worker takes.")] = 1,
     nightly: Annotated[Path | None, typer.Option(help="A manifest to run every night at 01:00 UTC.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")] = False,
+    as_json: JSON = False,
 ) -> int:
     """Prefect's server, its schedules, a control worker, a cpu worker and one gpu worker per card, until Ctrl-C.
 

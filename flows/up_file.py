@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.worker_name import is_gone, worker_name
+from tasks.whole import write_whole
 
 NAME = "up.json"
 
@@ -26,9 +27,7 @@ class Up:
 def write_up(home: Path, api: str) -> Up:
     """Say that this process is the `dailies up` of `home`. Written whole or not at all."""
     up = Up(api, os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), worker_name())
-    fresh = home / f"{NAME}.{up.pid}"
-    fresh.write_text(json.dumps(asdict(up), indent=2) + "\n", encoding="utf-8")
-    fresh.replace(home / NAME)
+    write_whole(home / NAME, (json.dumps(asdict(up), indent=2) + "\n").encode())
     return up
 
 

@@ -18,7 +18,7 @@ from catalog.catalog import Catalog
 from catalog.errors import NotFound
 from catalog.findings import Finding
 from catalog.queries import resolve
-from flows.json_output import print_json
+from flows.json_output import JSON, print_json
 from flows.settings import Settings
 from flows.terminal import SHOWN, counted, err, said, size
 from flows.workshop import workshop
@@ -28,7 +28,6 @@ from tasks.verification import check_catalog, check_files, check_out_folders, re
 RUN = Annotated[str, typer.Argument(help="A run's id or its beginning; everything if left out.")]
 SHARE = Annotated[str, typer.Option(help="Read only this share of the bytes, the longest unread first, as in 5%.")]
 SHALLOW = Annotated[bool, typer.Option("--shallow", help="Read no file: only names, sizes and rows.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 
 
 @dataclass

@@ -19,7 +19,7 @@ from rich.table import Column, Table
 
 from catalog.catalog import Catalog
 from catalog.licences import GrantKind
-from flows.json_output import print_json
+from flows.json_output import JSON, print_json
 from flows.live import TerminalListener
 from flows.settings import Settings
 from flows.terminal import counted, err, out, said, size
@@ -32,7 +32,6 @@ from tasks.weights.shelf import shelf
 app = typer.Typer(name="weights", help="The weights that no package brings, and their licences.", no_args_is_help=True)
 
 NAMES = Annotated[list[str], typer.Argument(help="Weights, as `dailies weights list` names them.", show_default=False)]
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 
 
 @app.command("list")

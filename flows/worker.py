@@ -17,7 +17,7 @@ from rich.table import Column, Table
 
 from catalog.catalog import Catalog
 from catalog.queries import WorkerRow, workers, working
-from flows.json_output import print_json
+from flows.json_output import JSON, print_json
 from flows.post import Post
 from flows.settings import Settings
 from flows.station import Station
@@ -25,8 +25,6 @@ from flows.terminal import out, said
 from flows.worker_name import worker_name
 
 app = typer.Typer(name="worker", help="Workers of the work pools.", no_args_is_help=True)
-
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 
 
 class Pool(StrEnum):

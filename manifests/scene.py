@@ -13,7 +13,7 @@ from manifests.preset_names import PresetName
 from manifests.rates import Rate
 
 Text = Annotated[str, StringConstraints(max_length=200)]
-Sequence = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+SequenceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 Position = Literal["top_left", "top", "top_right", "bottom_left", "bottom", "bottom_right"]
 Burned = Literal["shot", "panel", "timecode", "frame", "dialogue", "date", "note", "title"]
 SceneRate = Annotated[Rate, Field(json_schema_extra={"examples": [24, 25, 23.976, 29.97, 30]})]
@@ -44,7 +44,7 @@ class Scene(Part):
     """One assembled file: its rows' shots in order, with slate, burn-ins, sound and subtitles."""
 
     title: Text = Field(default="", description="What the slate says; the scene's own name if left out.")
-    sequence: Sequence = Field(default="SQ010", description="Begins the shots' names: SQ010_SH0010, SQ010_SH0020.")
+    sequence: SequenceName = Field(default="SQ010", description="Begins the shots' names: SQ010_SH0010, SQ010_SH0020.")
     preset: PresetName = Field(
         default="web_1080p", description="Delivery preset of the assembled file; its shots are delivered in it too."
     )

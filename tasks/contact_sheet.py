@@ -12,6 +12,8 @@ import av
 from av.video.frame import VideoFrame
 from PIL import Image, ImageDraw, ImageFont
 
+from tasks.whole import beside
+
 CELL = 220
 """Height in pixels of one frame on the sheet."""
 GAP, LABEL, MARGIN = 8, 40, 24
@@ -82,9 +84,8 @@ def contact_sheets(
     rest, done = iter(entries), 0
     while page := list(islice(rest, MOST_ROWS)):
         path = _path(folder, name, len(sheets) + 1)
-        temporary = path.with_suffix(".part")
-        _sheet(page).save(temporary, "JPEG", quality=88)
-        temporary.replace(path)
+        with beside(path) as temporary:
+            _sheet(page).save(temporary, "JPEG", quality=88)
         sheets.append(path)
         done += len(page)
         progress(done)

@@ -7,7 +7,6 @@ it again.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from tasks.contact_sheet import MOST_PLAYED, Entry, contact_sheets
 from tasks.out_index import Index
 from tasks.planner.scene import is_scene
 from tasks.scene.beside import write_beside
+from tasks.whole import beside
 
 PLACED_AT_ONCE = 500
 """Deliveries whose places are written down in one transaction."""
@@ -135,13 +135,9 @@ def put(source: Path, target: Path, *, copy: bool = False) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists() and not copy and target.samefile(source):
         return True
-    temporary = target.with_name(f".{target.name[:60]}.{secrets.token_hex(4)}.part")
-    try:
+    with beside(target) as temporary:
         if copy or not _linked(source, temporary):
             shutil.copyfile(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
     return False
 
 

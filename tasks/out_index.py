@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import secrets
 import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+
+from tasks.whole import beside
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a spreadsheet run a cell as a formula; some take the full-width forms of East Asian keyboards too."""
@@ -78,10 +79,5 @@ def harmless(value: object) -> object:
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[str]]:
     """A file that takes its name when all of it is written."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with beside(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        yield file

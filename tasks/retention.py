@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +10,6 @@ from catalog.catalog import Catalog
 from catalog.collection import Heard, Judged, Stray
 from catalog.retention import DAY, Rules
 from tasks.sources import files_of
-
-
-def pictures(plan: Mapping[str, Any]) -> Iterator[str]:
-    """Digests of the files from outside that a shot's plan reads, as they lie in the catalog."""
-    yield from files_of(plan)
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ def collect(catalog: Catalog, rules: Rules, *, remove: bool, heard: Heard = lamb
     """
     sums = Sums(remove)
     everything = rules.run_id is None and not rules.kinds
-    found: Iterable[Judged | Stray] = (catalog.collect if remove else catalog.survey)(rules, pictures, heard)
+    found: Iterable[Judged | Stray] = (catalog.collect if remove else catalog.survey)(rules, files_of, heard)
     for one in found:
         sums.add(one)
     if everything:
@@ -84,7 +79,7 @@ def collect(catalog: Catalog, rules: Rules, *, remove: bool, heard: Heard = lamb
             catalog.recover()
         sums.scratch_bytes = catalog.scratch(remove=remove)
         sums.freed_bytes += sums.scratch_bytes if remove else 0
-        for stray in catalog.remove_strays(pictures) if remove else catalog.strays():
+        for stray in catalog.remove_strays(files_of) if remove else catalog.strays():
             sums.add(stray)
     return sums
 

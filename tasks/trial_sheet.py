@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tasks.contact_sheet import FAINT, GAP, INK, MARGIN, PAPER, frames_at
 from tasks.master import read_master
 from tasks.trial import Tried
+from tasks.whole import beside
 
 CELL = 170
 """Height in pixels of one frame."""
@@ -44,9 +45,8 @@ def write_sheet(clips: Sequence[Tried], path: Path) -> None:
             _label(draw, clip, left, top + height - LABEL, column)
             left += column + 3 * GAP
         top += height + 2 * GAP
-    temporary = path.with_suffix(".part")
-    sheet.save(temporary, "JPEG", quality=88)
-    temporary.replace(path)
+    with beside(path) as temporary:
+        sheet.save(temporary, "JPEG", quality=88)
 
 
 def _strips(clip: Tried) -> Image.Image:

@@ -12,7 +12,7 @@ from manifests.names import portable
 from tasks.boards.board import Board
 from tasks.boards.layers import drawn
 from tasks.boards.record import BoardRecord, PictureRecord
-from tasks.boards.whole import copy_whole, sha256_of, write_whole
+from tasks.whole import copy_whole, sha256_of, write_whole
 
 LARGEST_SOUND = 1 << 30
 """Bytes of a board's sound."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 import string
+from collections.abc import Sequence
 
 STEP = 10
-_NAME = re.compile(r"(?P<sequence>[A-Za-z0-9_-]{1,40})_SH(?P<number>\d{4,6})[A-Z]*")
+"""Between the numbers of two shots: there is room for others."""
+_NAME = re.compile(r"(?P<sequence>[A-Za-z0-9_-]{1,40})_SH(?P<number>[0-9]{4,})[A-Za-z0-9]*")
 
 
 def sequence_name(place: int) -> str:
@@ -19,6 +21,24 @@ def next_sequence(taken: set[str]) -> str:
     """The sequence after all in `taken`: existing ones keep theirs, wherever a new scene was put."""
     numbers = [int(name[2:]) for name in taken if re.fullmatch(r"SQ\d{3,6}", name)]
     return sequence_name(max(numbers, default=0) // STEP + 1)
+
+
+def shot_names(sequence: str, items: Sequence[str]) -> list[str]:
+    """`SQ010_SH0010`, `SQ010_SH0020` ...: rows that are called so keep their names, others take what is free."""
+    taken = {item for item in items if _number(sequence, item) is not None}
+    names: list[str] = []
+    number = 0
+    for item in items:
+        if (own := _number(sequence, item)) is not None:
+            names.append(item)
+            number = own // STEP * STEP
+            continue
+        number += STEP
+        while (name := _shot(sequence, number)) in taken:
+            number += STEP
+        taken.add(name)
+        names.append(name)
+    return names
 
 
 def free_name(sequence: str, before: str | None, after: str | None, taken: set[str]) -> str:

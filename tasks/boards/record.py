@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from manifests.errors import ManifestError
 from tasks.boards.fields import read_json
-from tasks.boards.whole import write_whole
+from tasks.whole import write_whole
 
 NAME = "imported.json"
 _VERSION = 1

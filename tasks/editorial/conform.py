@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import os
-import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from tasks.editorial.edit import Edit
 from tasks.editorial.manifest_edit import Wanted, rewritten
 from tasks.editorial.yaml_rows import find_rows, scene_seconds
 from tasks.scene.timeline import Timeline
+from tasks.whole import write_whole
 
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be", codecs.BOM_UTF8: "utf-8"}
 
@@ -89,12 +88,4 @@ def save(result: Conformed) -> None:
     if result.manifest.read_bytes() != result.before:
         message = f"{result.manifest} was changed since it was read; nothing was written"
         raise InputError(Problem("MANIFEST_CHANGED", message, "conform it again", str(result.manifest)))
-    temporary = result.manifest.with_name(f".{result.manifest.name[:60]}.{secrets.token_hex(4)}.part")
-    try:
-        temporary.write_bytes(result.after)
-        temporary.chmod(result.manifest.stat().st_mode & 0o777)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(result.manifest)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(result.manifest, result.after, mode=result.manifest.stat().st_mode & 0o777)

@@ -36,12 +36,11 @@ MOST_HANDLES = 240
 
 @dataclass(frozen=True)
 class Sound:
-    """A sound file under the scene, from `start` frames after frame 0; `frames` None: to its own end."""
+    """A sound file under the scene, from `start` frames after frame 0 to its own end."""
 
     name: str
     path: Path
     start: int = 0
-    frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ def _sound(writer: _Writer, timeline: Timeline, named: tuple[Sound, str]) -> Tra
         raise InputError(Problem("SOUND_UNREADABLE", message, "save it as WAV, FLAC or MP3")) from broken
     own = max(1, int((seconds or 0) * timeline.rate))
     writer.file(path, {"sound": hash_file(sound.path)}, lambda target: _copied(sound.path, target))
-    return Track(sound.name, path, sound.start, min(own, sound.frames or own), channels)
+    return Track(sound.name, path, sound.start, own, channels)
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
-import numpy as np
 from av.error import FFmpegError
 
 from manifests.errors import InputError, Problem
 from models.clip import Clip, Planes
 from tasks.encode import EncodeError, Output, encode
 from tasks.recipe import EncodeRecipe
+from tasks.scene.planes import planes_in
 
 _SECONDS = 600.0
 _THREADS = 4
@@ -85,7 +84,7 @@ def _held(clip: Path, wanted: Wanted) -> Iterator[Planes]:
             video = container.streams.video[0]
             video.thread_type = "AUTO"
             for picture in container.decode(video):
-                frame = _planes(picture)
+                frame = planes_in(picture)
                 if not count:
                     yield from (frame for _ in range(wanted.handle_in))
                 count += 1
@@ -97,17 +96,6 @@ def _held(clip: Path, wanted: Wanted) -> Iterator[Planes]:
     if frame is None or count != wanted.frames:
         raise _wrong_length(clip, count, wanted)
     yield from (frame for _ in range(wanted.handle_out))
-
-
-def _planes(picture: Any) -> Planes:
-    """BT.709 limited 4:2:0 as deliveries have it; 10 bits are dithered to 8."""
-    if picture.format.name != "yuv420p":
-        picture = picture.reformat(format="yuv420p")
-    y, u, v = (
-        np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width].copy()
-        for plane in picture.planes
-    )
-    return Planes(y, u, v)
 
 
 def _recipe(clip: Clip) -> EncodeRecipe:

@@ -91,7 +91,7 @@ def _file(picture: Any, output: Output) -> Any:
         "f": recipe.container,
         "fps_mode": "cfr",
         "r": recipe.rate,
-        "video_track_timescale": _timescale(Fraction(recipe.rate)),
+        "video_track_timescale": timescale(Fraction(recipe.rate)),
         "color_primaries": "bt709",
         "color_trc": "bt709",
         "colorspace": "bt709",
@@ -122,7 +122,7 @@ def _silence(recipe: EncodeRecipe) -> Any:
     return source.audio.filter("atrim", end_sample=samples)
 
 
-def _timescale(rate: Fraction) -> int:
+def timescale(rate: Fraction) -> int:
     """Ticks a second in which one frame is a whole number of ticks; fine enough (>= 10,000) for players that round."""
     scale = rate.numerator
     while scale < 10_000:

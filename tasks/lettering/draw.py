@@ -24,11 +24,6 @@ _MARGIN = 0.5
 SMALLEST_PX, LARGEST_PX, WIDEST_PX = 6, 512, 16_384
 
 
-def text_height(size_px: int, lines: int = 1) -> int:
-    """Height in pixels of so many usual lines. Scripts with high or deep letters (Arabic, Thai) may take more."""
-    return lines * (math.ceil(ASCENT * size_px) + math.ceil(DESCENT * size_px))
-
-
 def lettered(
     text: str,
     *,
@@ -40,7 +35,7 @@ def lettered(
 ) -> Mask:
     """`text` as coverage: uint8 (H, width_px), 0 nothing, 255 ink.
 
-    At most `lines` lines, cut with an ellipsis; H is `text_height` of those there are, or more where letters need it,
+    At most `lines` lines, cut with an ellipsis; H is that of usual lines, or more where letters need it (Arabic, Thai),
     so that nothing is cut off. `align` is meant as it says, also for right-to-left text. An empty text is one empty
     line. Any string is drawn: what no font has becomes U+FFFD. Raises FontMissing, and ValueError for a size outside
     6..512 px, a width outside 1..16384 px or no line.

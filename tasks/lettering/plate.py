@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.lettering.draw import Mask
 
@@ -22,7 +21,7 @@ class Plate:
     """What is burned in: `coverage` of white letters over `shade` of black, both uint8 (H, W) of one size.
 
     They reach `margin_px` beyond the mask they were made from, on each side.
-    A pixel p becomes p * (1 - shade), then that * (1 - coverage) + 255 * coverage; `burn` does it.
+    A pixel p becomes p * (1 - shade), then that * (1 - coverage) + 255 * coverage.
     """
 
     coverage: Mask
@@ -63,20 +62,3 @@ def darkness(edge: Mask, glow: Mask) -> Mask:
 
     lit = cv2.multiply(~np.minimum(edge, _EDGE_MOST), ~np.minimum(glow, _GLOW_MOST), scale=1 / 255)
     return ~np.asarray(lit, np.uint8)
-
-
-def burn(frame: NDArray[np.uint8], letters: Plate, left: int, top: int) -> None:
-    """Write the letters into `frame`, uint8 (H, W, 3), in place. `left` and `top` are where the mask's own corner
-    goes, which may lie outside; what does is left out.
-    """
-    left, top = left - letters.margin_px, top - letters.margin_px
-    height, width = letters.coverage.shape
-    y0, y1 = max(0, top), min(frame.shape[0], top + height)
-    x0, x1 = max(0, left), min(frame.shape[1], left + width)
-    if y0 >= y1 or x0 >= x1:
-        return
-    part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-    coverage = letters.coverage[part].astype(np.uint16)[..., None]
-    clear = 255 - letters.shade[part].astype(np.uint16)[..., None]
-    under = (frame[y0:y1, x0:x1] * clear + 127) // 255
-    frame[y0:y1, x0:x1] = (under * (255 - coverage) + 255 * coverage + 127) // 255

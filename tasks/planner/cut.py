@@ -8,7 +8,6 @@ has that frame in any case, so that only the cut is made again and not the shot.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -20,11 +19,10 @@ from manifests.manifest import Manifest, Refused, Shot
 from manifests.presets import Preset, cut_preset, preset
 from manifests.requirements import check
 from manifests.scene import Scene, Transition
+from tasks.boards.numbering import shot_names
 from tasks.scene.timecode import counting
 from tasks.scene.timeline import Event, Into, Timeline
 
-STEP = 10
-"""Between the numbers of two shots: there is room for others."""
 KEY = "scene/"
 """Begins the key of a scene among the shots of a run."""
 _PLAYS = ("frames", "seconds", "rate")
@@ -212,25 +210,6 @@ def _transitions(scene: Scene, rows: Sequence[_Row], frames: Sequence[int]) -> t
             )
         found.append(Into(asked.kind, before, after) if before + after else Into())
     return found, notes
-
-
-def shot_names(sequence: str, items: Sequence[str]) -> list[str]:
-    """`SQ010_SH0010`, `SQ010_SH0020` ...: rows that are called so keep their names, others take what is free."""
-    own = re.compile(rf"{re.escape(sequence)}_SH([0-9]{{4,}})[A-Za-z0-9]*")
-    taken = {item for item in items if own.fullmatch(item)}
-    names: list[str] = []
-    number = 0
-    for item in items:
-        if found := own.fullmatch(item):
-            names.append(item)
-            number = int(found[1]) // STEP * STEP
-            continue
-        number += STEP
-        while (name := f"{sequence}_SH{number:04}") in taken:
-            number += STEP
-        taken.add(name)
-        names.append(name)
-    return names
 
 
 def _asked(ask: Ask, scene: Scene, frames: int) -> Ask:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +13,7 @@ from catalog.queries import ShotRow, each_delivery
 from tasks.planner.scene import EventPlan, ScenePlan
 from tasks.scene.cues import cues_of, srt, vtt
 from tasks.scene.timecode import counting
+from tasks.whole import write_whole
 
 log = logging.getLogger("dailies.out")
 
@@ -28,18 +28,12 @@ def write_beside(catalog: Catalog, shot: ShotRow, delivered: Delivered, file: Pa
     scene = ScenePlan.model_validate(shot.plan)
     if scene.subtitles and (cues := cues_of(scene)):
         rate = Fraction(scene.rate)
-        _write(file.with_suffix(".srt"), srt(cues, rate))
-        _write(file.with_suffix(".vtt"), vtt(cues, rate))
+        write_whole(file.with_suffix(".srt"), srt(cues, rate).encode())
+        write_whole(file.with_suffix(".vtt"), vtt(cues, rate).encode())
     try:
         _write_pdf(scene, _clips(catalog, scene, shot.run_id), delivered, file.with_suffix(".pdf"))
     except EngineError as error:
         log.warning("%s: no PDF was written: %s", file.name, error)
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _clips(catalog: Catalog, scene: ScenePlan, run_id: str) -> dict[str, Delivered]:

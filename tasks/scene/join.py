@@ -19,6 +19,7 @@ from typing import Any
 import av
 
 from models.errors import EngineError
+from tasks.encode.graph import timescale
 from tasks.errors import Cancelled
 from tasks.scene.cues import srt
 from tasks.scene.recipe import AssembleRecipe
@@ -61,7 +62,7 @@ def join(
                     "movflags": "+faststart+negative_cts_offsets",
                     "use_editlist": "0",
                     "fflags": "+bitexact",
-                    "video_track_timescale": str(_timescale(rate)),
+                    "video_track_timescale": str(timescale(rate)),
                     **({"brand": "mp42"} if recipe.encode.container == "mp4" else {}),
                 },
             )
@@ -87,13 +88,6 @@ def join(
                 raise Cancelled("assemble: cancelled before the last packet was written")
             written.mux(packet)
     return digest.hexdigest()
-
-
-def _timescale(rate: Fraction) -> int:
-    scale = rate.numerator
-    while scale < 10_000:
-        scale *= 2
-    return scale
 
 
 def _numbered(packets: Iterator[Any], of: int) -> Iterator[tuple[Fraction, int, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from models.clip import Frame, Planes
@@ -33,10 +34,15 @@ def read_planes(path: Path, first: int, *, cancelled: Callable[[], bool] = lambd
             if number < first:
                 continue
             found = True
-            same = frame if frame.format.name == "yuv420p" else frame.reformat(format="yuv420p")
-            yield Planes(*(_plane(plane) for plane in same.planes))
+            yield planes_in(frame)
         if not found:
             raise EngineError(f"scene: a clip ends before its frame {first}", code="CLIP_SHORT")
+
+
+def planes_in(frame: VideoFrame) -> Planes:
+    """A decoded frame, BT.709 limited as deliveries have it, as 8-bit 4:2:0; 10 bits are dithered to 8."""
+    same = frame if frame.format.name == "yuv420p" else frame.reformat(format="yuv420p")
+    return Planes(*(_plane(plane) for plane in same.planes))
 
 
 def planes_of(picture: Frame) -> Planes:

@@ -10,10 +10,11 @@ from pathlib import Path
 from fpdf import FPDF
 
 from tasks.lettering.runs import cleaned
-from tasks.storyboard_pdf.grid import GAP, MARGIN, Box, Grid, Paper, PerPage, Place, fitted, grid, sheet_size
+from tasks.storyboard_pdf.grid import GAP, MARGIN, Box, Grid, PerPage, Place, fitted, grid, sheet_size
 from tasks.storyboard_pdf.panel import PanelCell
 from tasks.storyboard_pdf.picture import shown
-from tasks.storyboard_pdf.writing import FAINT, GREY, Writing
+from tasks.storyboard_pdf.writing import FAINT, GREY, Style, Writing
+from tasks.whole import write_whole
 
 _TITLE_PT, _SMALL_PT = 13.0, 7.5
 _TOP = 9.0
@@ -31,7 +32,6 @@ def write_storyboard_pdf(
     panels: Sequence[PanelCell],
     per_page: PerPage,
     created: datetime,
-    page: Paper = "a4",
 ) -> None:
     """Write `panels` to `path`, 1, 3 or 6 on a page: 3 on upright sheets, 1 and 6 on sheets held sideways.
 
@@ -40,7 +40,7 @@ def write_storyboard_pdf(
     same bytes: `created`, which has a time zone, is the only date in the file. Written whole or not at all.
     Raises `tasks.lettering.fonts.FontMissing`, and OSError where `path` cannot be written.
     """
-    pdf = FPDF(unit="mm", format=sheet_size(per_page, page))
+    pdf = FPDF(unit="mm", format=sheet_size(per_page))
     try:
         pdf.set_auto_page_break(False)
         pdf.alias_nb_pages("")  # or a dialogue that says {nb} would be given a page number
@@ -52,7 +52,7 @@ def write_storyboard_pdf(
         writing = Writing(pdf)
         subtitles = [line for line in subtitle_lines if line.strip()][:_MOST_SUBTITLES]
         top = _TOP + writing.leading(_TITLE_PT) + len(subtitles) * writing.leading(_SMALL_PT) + GAP
-        places = grid(per_page, page, top)
+        places = grid(per_page, top)
         pages = max(1, -(-len(panels) // per_page))
         for number in range(pages):
             pdf.add_page()
@@ -64,20 +64,18 @@ def write_storyboard_pdf(
     finally:
         for font in pdf.fonts.values():
             font.close()  # type: ignore[union-attr] - only embedded fonts are used, and each holds its file open
-    temporary = path.with_name(f"{path.name}.part")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    write_whole(path, data)
 
 
 def _header(
     pdf: FPDF, writing: Writing, places: Grid, top: float, title: str, subtitles: Sequence[str], number: str
 ) -> None:
     width = places.width - 2 * MARGIN
-    taken = writing.text(number, MARGIN, _TOP + 1.5, width, _SMALL_PT, GREY, align="right")
-    writing.text(title, MARGIN, _TOP, width - taken - GAP, _TITLE_PT, weight="Bold")
+    taken = writing.text(number, MARGIN, _TOP + 1.5, width, Style(_SMALL_PT, GREY, align="right"))
+    writing.text(title, MARGIN, _TOP, width - taken - GAP, Style(_TITLE_PT, weight="Bold"))
     y = _TOP + writing.leading(_TITLE_PT)
     for line in subtitles:
-        writing.text(line, MARGIN, y, width, _SMALL_PT, GREY)
+        writing.text(line, MARGIN, y, width, Style(_SMALL_PT, GREY))
         y += writing.leading(_SMALL_PT)
     pdf.set_draw_color(*_RULE)
     pdf.set_line_width(_BORDER_MM)
@@ -95,16 +93,14 @@ def _panel(pdf: FPDF, writing: Writing, cell: PanelCell, place: Place, per_page:
 
 
 def _heading(writing: Writing, cell: PanelCell, box: Box, size: float) -> None:
-    """Number and name at the left, then shot and panel, and the time at the right: each gets what the others leave."""
+    """The name at the left, then shot and panel, and the time at the right: each gets what the others leave."""
     timing = writing.broken(cell.timing, size, box.width * 0.5)
     timed = max((writing.width(line, size) for line in timing), default=0.0)
-    writing.lines(timing, box.x + box.width - timed, box.y, timed, size, GREY)
+    writing.lines(timing, box.x + box.width - timed, box.y, timed, Style(size, GREY))
     left, end = box.x, box.x + box.width - timed - 3
-    if cell.number:
-        left += writing.text(cell.number, left, box.y, (end - left) * 0.3, size, GREY, weight="Bold") + 2
-    left += writing.text(cell.name, left, box.y, end - left, size, weight="Bold") + 3
+    left += writing.text(cell.name, left, box.y, end - left, Style(size, weight="Bold")) + 3
     if end - left > 12:
-        writing.text(cell.place, left, box.y, end - left, size, GREY)
+        writing.text(cell.place, left, box.y, end - left, Style(size, GREY))
 
 
 def _picture(pdf: FPDF, writing: Writing, cell: PanelCell, box: Box, size: float) -> None:
@@ -117,7 +113,7 @@ def _picture(pdf: FPDF, writing: Writing, cell: PanelCell, box: Box, size: float
         pdf.rect(box.x, box.y, box.width, box.height, style="DF")
         lines = writing.broken(found, size, box.width - 8, 4)
         y = box.y + (box.height - len(lines) * writing.leading(size)) / 2
-        writing.lines(lines, box.x + 4, y, box.width - 8, size, GREY, align="center")
+        writing.lines(lines, box.x + 4, y, box.width - 8, Style(size, GREY, align="center"))
         return
     pdf.image(io.BytesIO(found.jpeg), found.box.x, found.box.y, found.box.width, found.box.height)
     pdf.rect(found.box.x, found.box.y, found.box.width, found.box.height)
@@ -129,11 +125,11 @@ def _columns(writing: Writing, cell: PanelCell, box: Box, size: float, columns: 
     wide = (box.width - (columns - 1) * GAP) / columns
     for index, (heading, text) in enumerate(said):
         x = box.x + index * (wide + GAP)
-        writing.text(heading, x, box.y, wide, _SMALL_PT, FAINT)
+        writing.text(heading, x, box.y, wide, Style(_SMALL_PT, FAINT))
         y = box.y + writing.leading(_SMALL_PT)
         room = int((box.y + box.height - y) / writing.leading(size))
         if room > 0:
-            writing.lines(writing.broken(text, size, wide, room), x, y, wide, size)
+            writing.lines(writing.broken(text, size, wide, room), x, y, wide, Style(size, align="start"))
 
 
 def _stacked(writing: Writing, cell: PanelCell, box: Box, size: float) -> None:
@@ -149,8 +145,8 @@ def _stacked(writing: Writing, cell: PanelCell, box: Box, size: float) -> None:
     for (heading, text), lines in zip(said, shares(wanted, room), strict=True):
         if lines == 0:
             continue
-        writing.text(heading, box.x, y + (size - small) * 0.37, margin + 1, small, FAINT)
-        y = writing.lines(writing.broken(text, size, wide, lines), x, y, wide, size) + 1.0
+        writing.text(heading, box.x, y + (size - small) * 0.37, margin + 1, Style(small, FAINT))
+        y = writing.lines(writing.broken(text, size, wide, lines), x, y, wide, Style(size, align="start")) + 1.0
 
 
 def shares(wanted: Sequence[int], room: int) -> list[int]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Paper = Literal["a4", "letter"]
 PerPage = Literal[1, 3, 6]
 
-SHEETS: dict[Paper, tuple[float, float]] = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
-"""Width and height of a sheet held upright."""
+SHEET = 210.0, 297.0
+"""Width and height of a sheet of A4 held upright."""
 MARGIN, GAP = 12.0, 6.0
 HEAD = 6.5
 """Height of a panel's own heading."""
@@ -57,15 +56,15 @@ def is_landscape(per_page: PerPage) -> bool:
     return per_page != 3
 
 
-def sheet_size(per_page: PerPage, paper: Paper) -> tuple[float, float]:
+def sheet_size(per_page: PerPage) -> tuple[float, float]:
     """Width and height of the page as it is held."""
-    width, height = SHEETS[paper]
+    width, height = SHEET
     return (height, width) if is_landscape(per_page) else (width, height)
 
 
-def grid(per_page: PerPage, paper: Paper, top: float) -> Grid:
+def grid(per_page: PerPage, top: float) -> Grid:
     """The places of a page whose header ends at `top`."""
-    width, height = sheet_size(per_page, paper)
+    width, height = sheet_size(per_page)
     across, down = {1: (1, 1), 3: (1, 3), 6: (3, 2)}[per_page]
     wide = (width - 2 * MARGIN - (across - 1) * GAP) / across
     high = (height - top - _LOWEST - (down - 1) * GAP) / down

@@ -17,7 +17,6 @@ class PanelCell:
 
     picture: Path
     name: str
-    number: str = ""
     shot: str = ""
     panel: str = ""
     time: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from fpdf import FPDF
@@ -25,6 +26,16 @@ _RISE = 1.05
 """From a line's top to its baseline, in em."""
 
 
+@dataclass(frozen=True)
+class Style:
+    """How letters are written: their size in points, colour and weight, and the side of their box that they keep to."""
+
+    size_pt: float
+    ink: Ink = BLACK
+    weight: Weight = "Regular"
+    align: Align = "left"
+
+
 class Writing:
     """Writes lines on the pages of `pdf`, bringing in a font when its first letter is written."""
 
@@ -45,42 +56,22 @@ class Writing:
         """From line to line, in mm."""
         return size_pt * _POINT_MM * LEADING
 
-    def lines(
-        self,
-        lines: Sequence[Line],
-        x: float,
-        y: float,
-        width: float,
-        size_pt: float,
-        ink: Ink = BLACK,
-        weight: Weight = "Regular",
-        align: Align = "start",
-    ) -> float:
+    def lines(self, lines: Sequence[Line], x: float, y: float, width: float, style: Style) -> float:
         """Write lines into a box `width` mm wide whose top left corner is at `x`, `y`; returns where it ends below."""
-        self._pdf.set_text_color(*ink)
+        self._pdf.set_text_color(*style.ink)
         for line in lines:
-            free = width - self.width(line, size_pt)
-            side = ("right" if line.rtl else "left") if align == "start" else align
+            free = width - self.width(line, style.size_pt)
+            side = ("right" if line.rtl else "left") if style.align == "start" else style.align
             left = x + {"left": 0.0, "center": free / 2, "right": free}[side]
-            self._line(line, left, y + _RISE * size_pt * _POINT_MM, size_pt, weight)
-            y += self.leading(size_pt)
+            self._line(line, left, y + _RISE * style.size_pt * _POINT_MM, style.size_pt, style.weight)
+            y += self.leading(style.size_pt)
         return y
 
-    def text(
-        self,
-        text: str,
-        x: float,
-        y: float,
-        width: float,
-        size_pt: float,
-        ink: Ink = BLACK,
-        weight: Weight = "Regular",
-        align: Align = "left",
-    ) -> float:
+    def text(self, text: str, x: float, y: float, width: float, style: Style) -> float:
         """Write one line of text, cut to `width`; returns how wide it is, in mm."""
-        lines = self.broken(text, size_pt, width, 1, weight)
-        self.lines(lines, x, y, width, size_pt, ink, weight, align)
-        return max((self.width(line, size_pt) for line in lines), default=0.0)
+        lines = self.broken(text, style.size_pt, width, 1, style.weight)
+        self.lines(lines, x, y, width, style)
+        return max((self.width(line, style.size_pt) for line in lines), default=0.0)
 
     def _line(self, line: Line, x: float, baseline: float, size_pt: float, weight: Weight) -> None:
         for piece in line.pieces:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from catalog.store.folder import flush_folder
 from models.errors import EngineError
 from tasks.weights.checksum import Sums
 from tasks.weights.known import Part
+from tasks.whole import write_whole
 
 RECORD: Final = "weights.json"
 
@@ -58,13 +58,7 @@ def write_record(folder: Path, lines: Mapping[str, Line]) -> None:
     """Add to or replace what is written down in `folder`; whole or not at all."""
     kept = read_record(folder) | dict(lines)
     content = {place: line.model_dump(mode="json") for place, line in sorted(kept.items())}
-    temp = folder / f"{RECORD}.part"
-    with temp.open("w", encoding="utf-8") as file:
-        json.dump({"files": content}, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temp.replace(folder / RECORD)
+    write_whole(folder / RECORD, (json.dumps({"files": content}, indent=2) + "\n").encode())
     flush_folder(folder)
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from catalog.retention import Rules
 from catalog.trace import trace
-from tasks.retention import collect, pictures, rules_of
+from tasks.retention import collect, rules_of
+from tasks.sources import files_of
 from tasks.verification import check_files, read_again
 from tests.workroom import Workroom
 
@@ -78,9 +79,9 @@ def test_retention_by_days_and_for_ever() -> None:
 def test_a_plans_pictures_are_those_it_reads(room: Workroom) -> None:
     planned = room.plan(one_shot(room)).shots[0].plan
     assert planned is not None
-    assert list(pictures(planned.model_dump(mode="json"))) == [planned.picture.sha256]
+    assert list(files_of(planned.model_dump(mode="json"))) == [planned.picture.sha256]
     masked = planned.model_copy(update={"picture": planned.picture.model_copy(update={"mask_sha256": "m"})})
-    assert list(pictures(masked.model_dump(mode="json"))) == [planned.picture.sha256, "m"]
+    assert list(files_of(masked.model_dump(mode="json"))) == [planned.picture.sha256, "m"]
 
 
 _GC_FOR_EVER = """

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from manifests.errors import ManifestError
 from manifests.loader import load
 from manifests.presets import Preset, preset
-from tasks.planner.cut import clip_preset, cut_scenes, shot_names
+from tasks.boards.numbering import shot_names
+from tasks.planner.cut import clip_preset, cut_scenes
 from tasks.planner.scene import plan_scene
 from tasks.planner.timing import timing
 from tests.tasks.scene.cutting import EXACT, LONG, RATES, cut, frames_of_clips, manifest, plan, refused, row, rows

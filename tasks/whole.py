@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +16,26 @@ from manifests.errors import InputError, Problem
 _CHUNK_BYTES = 1 << 20
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path`; a reader sees the old file or the new one. Raises OSError, and leaves the old one."""
-    with _beside(path) as file:
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; it becomes `path` when the block ends well, else it is removed."""
+    temporary = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Write `data` to `path`; a reader sees the old file or the new one, also after the power went.
+
+    `mode`: its permissions, else those of any new file. Raises OSError, and leaves the old one.
+    """
+    with _flushed(path) as file:
         file.write(data)
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
 
 
 def copy_whole(source: Path, path: Path, largest_bytes: int) -> None:
@@ -36,7 +52,7 @@ def copy_whole(source: Path, path: Path, largest_bytes: int) -> None:
         if status.st_size > largest_bytes:
             found = f"'{source.name}' has {status.st_size} bytes, the limit is {largest_bytes}"
             raise InputError(Problem("FILE_TOO_LARGE", found, "use a smaller file"))
-        with _beside(path) as file:
+        with _flushed(path) as file:
             left = status.st_size
             while left and (data := wanted.read(min(left, _CHUNK_BYTES))):
                 file.write(data)
@@ -53,21 +69,8 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[IO[bytes]]:
-    descriptor, name = tempfile.mkstemp(prefix=".import-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())  # noqa: PTH101 - mkstemp's own mode shuts everybody else out
-        os.replace(name, path)  # noqa: PTH105 - the names are text
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def _flushed(path: Path) -> Iterator[IO[bytes]]:
+    with beside(path) as temporary, temporary.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
