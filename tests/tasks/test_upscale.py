@@ -73,6 +73,29 @@ def test_a_thumbnail_comes_out_sharper_than_bicubic_and_true_to_it(engines: Engi
     assert psnr > 24, f"{psnr:.1f} dB against the thumbnail when shrunk again"
 
 
+@pytest.mark.parametrize("model", ["realesrgan-x4plus-anime", "realesr-animevideov3-x2"])
+def test_a_pencil_line_has_no_halo_and_its_paper_keeps_its_tone(engines: Engines, tmp_path: Path, model: str) -> None:
+    random = np.random.default_rng(3)
+    paper, stroke = np.full((64, 96), 240.0), np.zeros((64, 96), np.uint8)
+    cv2.line(stroke, (10, 50), (80, 14), 255, 6, cv2.LINE_AA)
+    grain = 90 + 40 * cv2.GaussianBlur(random.normal(0, 1, paper.shape), (0, 0), 0.8)
+    share = stroke / 255
+    drawn = np.clip(paper * (1 - share) + grain * share, 0, 255)
+    rgb = np.dstack([drawn, drawn * 0.97, drawn * 0.92]).astype(np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "panel.png")
+    told = recipe(model, "still")
+    upscale_still(
+        tmp_path / "panel.png", told, tmp_path / "big.png", engines=engines, device="cpu", progress=lambda *_: None
+    )
+    made = np.asarray(Image.open(tmp_path / "big.png")).astype(int)
+    assert made[..., 0].max() <= rgb[..., 0].max() and made[..., 0].min() >= rgb[..., 0].min()
+    around = cv2.dilate(stroke, np.ones((9, 9), np.uint8)) - cv2.dilate(stroke, np.ones((3, 3), np.uint8))
+    ring = cv2.resize(around, made.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 250
+    tone = made[ring].mean(0) - rgb[0, 0]
+    assert np.abs(tone).max() <= 2, f"beside the line the paper is {tone} levels off"
+    assert made[ring].max(0).tolist() <= rgb[0, 0].tolist(), "lighter than the paper"
+
+
 def test_transparency_is_enlarged_with_the_picture(engines: Engines, tmp_path: Path) -> None:
     alpha = cv2.circle(np.zeros((48, 48), np.uint8), (24, 24), 16, 255, -1, cv2.LINE_AA)
     rgba = np.dstack([np.where(alpha[..., None] > 0, (200, 60, 40), 0).astype(np.uint8), alpha])
