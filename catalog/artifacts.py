@@ -94,11 +94,6 @@ class ArtifactLedger(Ledger):
             write_audit(connection, "catalog", "damaged", sha256, {"why": why, "void": list(voided)})
         return sorted(voided)
 
-    def measure(self, artifact: str, figures: Sequence[Figure], execution_id: str | None = None) -> None:
-        """Write down measured figures of a stored file, and which execution measured them."""
-        with self.database.write() as connection:
-            write_figures(connection, [(artifact, figures, execution_id)])
-
 
 def vouch(connection: Connection, files: Sequence[Mapping[str, Any]]) -> None:
     """Write down settled files (`sha256`, `kind`, `bytes`, `location`, `media`) as present.

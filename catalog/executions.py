@@ -15,7 +15,7 @@ from catalog.dialect import clock
 from catalog.errors import NotFound
 from catalog.failpoints import reach
 from catalog.ids import new_id
-from catalog.ledger import Ledger, chunks, write_audit
+from catalog.ledger import Ledger, chunks
 from catalog.made import Made, done, load_executions
 from catalog.statements import Upsert
 from catalog.tables import Execution, ExecutionInput, ShotExecution
@@ -171,19 +171,6 @@ class ExecutionLedger(Ledger):
                     state="failed", error_code=code, error_message=message, evidence=evidence or None, ended_at=clock()
                 )
             )
-
-    def void(self, execution_id: str, who: str, why: str) -> None:
-        """Take back a finished execution: it is listed for ever, never reused, and made again when needed."""
-        with self.database.write() as connection:
-            changed = connection.execute(
-                update(Execution)
-                .where(Execution.id == execution_id, Execution.state == "done")
-                .values(state="void", error_code="VOIDED", error_message=why)
-                .returning(Execution.id)
-            ).all()
-            if not changed:
-                raise NotFound(f"no finished execution '{execution_id}' in this catalog")
-            write_audit(connection, who, "void", execution_id, {"why": why})
 
     def link(self, shot_id: str, rendition: str, execution_id: str, made: bool) -> None:
         """A shot stands on an execution: `made` by it now, or there before. `rendition` "": it serves all of them."""

@@ -50,13 +50,6 @@ class KeepLedger(Ledger):
         with self.database.write() as connection:
             pause(connection, run_id, code, why, who)
 
-    def unpause_run(self, run_id: str, who: str) -> None:
-        """Let a paused run go on; nothing if it is not paused."""
-        with self.database.write() as connection:
-            paused = and_(Run.id == run_id, Run.paused_code.is_not(None))
-            if connection.execute(update(Run).where(paused).values(UNPAUSED).returning(Run.id)).all():
-                write_audit(connection, who, "unpause", run_id, {})
-
 
 def pause(connection: Connection, run_id: str, code: str, why: str, who: str) -> None:
     """Pause a run inside a transaction that found out why; one that is paused already keeps its first reason."""

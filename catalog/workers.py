@@ -31,11 +31,6 @@ class Orders:
     pause: bool
     drain: bool
 
-    @property
-    def leave(self) -> bool:
-        """Take up no further shot."""
-        return self.pause or self.drain
-
 
 class WorkerLedger(Ledger):
     """Writes of workers."""

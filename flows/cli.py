@@ -74,7 +74,7 @@ MANIFEST = Annotated[Path, typer.Argument(help="The manifest, a YAML file.", sho
 RUN = Annotated[str, typer.Argument(help="A run's id or its beginning; the latest run if left out.")]
 SET = Annotated[list[str] | None, typer.Option("--set", help="key=value over every row, such as motion.amount=0.2.")]
 SAMPLE = Annotated[int, typer.Option("--sample", min=0, help="Only so many shots, spread evenly; 0 for all.")]
-STRICT = Annotated[bool, typer.Option("--strict", help="Refuse the whole manifest for one bad row or picture.")]
+STRICT = Annotated[bool, typer.Option("--strict", help="Refuse the whole manifest for one bad row, picture or sound.")]
 REFRESH = Annotated[bool, typer.Option("--refresh", help="Make again what newer code or weights make differently.")]
 DRAFT = Annotated[bool, typer.Option("--draft", help="Everything small and quick, to see pacing and moves.")]
 

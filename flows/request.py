@@ -22,8 +22,8 @@ class Request:
     """A manifest with overrides.
 
     `sample`: so many of its shots, evenly spread; 0 for all. `refresh`: make again what newer code, engines or weights
-    would make differently. `out`: instead of the manifest's own out folder. `strict`: one bad row or picture refuses
-    the whole request. `draft`: everything small and quick (`manifests.draft`).
+    would make differently. `out`: instead of the manifest's own out folder. `strict`: one bad row, picture or sound
+    refuses the whole request. `draft`: everything small and quick (`manifests.draft`).
     """
 
     manifest: Path
@@ -46,7 +46,7 @@ class Request:
     def plan(self, tools: Tools, manifest: Manifest, means: Means | None = None) -> RunPlan:
         """The plan of that manifest with these tools; `means`: of others than this machine, which will work it.
 
-        Raises ManifestError where it is `strict` and a shot cannot be made.
+        Raises ManifestError where it is `strict` and a shot cannot be made, or a sound not be heard.
         """
         planned = plan_run(
             manifest,
@@ -58,6 +58,6 @@ class Request:
             refresh=self.refresh,
             progress=lambda done, total: listener.get().step("looking at pictures", done, total),
         )
-        if self.strict and planned.problems:
-            raise ManifestError(planned.problems)
+        if self.strict and (wrong := [*planned.problems, *planned.unheard]):
+            raise ManifestError(wrong)
         return planned

@@ -95,8 +95,12 @@ def print_problems_of_shots(plan: RunPlan) -> None:
 
 
 def print_summary(plan: RunPlan) -> None:
-    """The plan in a line or two, before it is carried out."""
+    """The plan in a line or two, before it is carried out; what scenes are made without."""
     print_problems_of_shots(plan)
+    for problem in plan.unheard[:SHOWN]:
+        err.print(f"[yellow]note[/yellow] {escape(str(problem))}", soft_wrap=True)
+    if len(plan.unheard) > SHOWN:
+        err.print(f"... and {len(plan.unheard) - SHOWN} more sounds that are left out")
     told = plan_totals(plan)
     basis = ", ".join(sorted({plan.speeds.basis[speed] for speed, seconds in plan.seconds.items() if seconds}))
     estimate = f", about {duration(told['seconds'])} (from {basis})" if basis else ""

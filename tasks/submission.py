@@ -72,9 +72,9 @@ def submit(
     """Write the run down with all its shots, and return its id.
 
     Shots that cannot be made are quarantined at once, refused rows among them; those whose every delivery stands are
-    done at once.
+    done at once. Sounds that scenes are made without are incidents.
     """
-    return catalog.submit_run(
+    run_id = catalog.submit_run(
         name=run.manifest.name,
         kind=run.manifest.kind,
         manifest_sha256=run.manifest.sha256,
@@ -86,6 +86,9 @@ def submit(
         priority=priority,
         code_version=code_version(),
     )
+    for problem in run.unheard:
+        catalog.note_incident(problem.code, str(problem), run_id=run_id)
+    return run_id
 
 
 def _new_shots(run: RunPlan) -> Iterator[NewShot]:

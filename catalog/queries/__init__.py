@@ -1,7 +1,7 @@
 """Reads: what people and the planner ask the catalog. Everything returned is plain data."""
 
 from catalog.queries.attempts import Attempt, attempt
-from catalog.queries.batches import BatchRow, IdleShot, OpenBatch, batch, idle_shots, next_due_seconds, open_batches
+from catalog.queries.batches import BatchRow, IdleShot, OpenBatch, batch, idle_shots, open_batches
 from catalog.queries.incidents import IncidentRow, incident_counts, incidents_of
 from catalog.queries.names import Kind, resolve
 from catalog.queries.runs import (
@@ -13,7 +13,6 @@ from catalog.queries.runs import (
     list_runs,
     manifest_of,
     run,
-    run_state,
     shot,
     shots_in_batch,
     shots_of,
@@ -54,12 +53,10 @@ __all__ = [
     "latest_run",
     "list_runs",
     "manifest_of",
-    "next_due_seconds",
     "open_batches",
     "remade_from_damage",
     "resolve",
     "run",
-    "run_state",
     "run_status",
     "shot",
     "shots_in_batch",

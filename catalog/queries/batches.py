@@ -123,13 +123,3 @@ def open_batches(catalog: Ledger, run_id: str) -> list[OpenBatch]:
         )
         for row in rows
     ]
-
-
-def next_due_seconds(catalog: Ledger, run_id: str) -> float | None:
-    """Seconds until the first shot that waits for its next try is due; None where none does."""
-    waiting = and_(Shot.run_id == run_id, Shot.state == "waiting", Shot.not_before > clock())
-    with catalog.database.read() as connection:
-        row = connection.execute(
-            select(func.min(Shot.not_before).label("due"), clock().label("now")).where(waiting)
-        ).one()
-    return None if row.due is None else max(0.0, (row.due - row.now).total_seconds())

@@ -85,15 +85,6 @@ def run(catalog: Ledger, run_id: str) -> RunRow:
     raise NotFound(f"no run '{run_id}' in this catalog; `dailies status` lists the runs")
 
 
-def run_state(catalog: Ledger, run_id: str) -> str:
-    """Just the state: cheap enough to ask between shots whether the run is being cancelled. Raises NotFound."""
-    with catalog.database.read() as connection:
-        state = connection.scalar(select(Run.state).where(Run.id == run_id))
-    if state is None:
-        raise NotFound(f"no run '{run_id}' in this catalog")
-    return state
-
-
 def unkept_runs(catalog: Ledger) -> list[str]:
     """Ids of the runs somebody has to go on with: unfinished, not paused, and nobody keeps them; oldest first."""
     alone = or_(Run.keeper.is_(None), Run.keeper_expires_at.is_(None), Run.keeper_expires_at < clock())

@@ -21,6 +21,7 @@ from tasks.planner.estimate import Seconds, Speeds, bytes_of, seconds_of, stored
 from tasks.planner.plan import DeliveryPlan, Means, ShotPlan
 from tasks.planner.scene import ScenePlan, plan_scene
 from tasks.planner.shot import plan_shot
+from tasks.planner.sounds import unheard
 from tasks.planner.standing import Standing, standing_deliveries
 from tasks.planner.survey import Sight, survey
 from tasks.planner.work import encode_work
@@ -72,6 +73,8 @@ class RunPlan:
     scenes: tuple[ScenePlan, ...] = ()
     faults: tuple[Problem, ...] = ()
     """What is wrong with scenes that are left out."""
+    unheard: tuple[Problem, ...] = ()
+    """Sounds that scenes are made without."""
 
     @property
     def problems(self) -> list[Problem]:
@@ -121,7 +124,10 @@ def plan_run(
             sum_up.stands(standing_deliveries(catalog, chain, [one for one in found if isinstance(one, ShotPlan)]))
             shots += [_planned(shot, one, sum_up) for shot, one in zip(part, found, strict=True)]
             clips.add(part, found)
-    scenes = [plan_scene(cut, clips.found, clips.failed, refresh=refresh) for cut in cuts]
+    lost = [unheard(cut, manifest) for cut in cuts]
+    scenes = [
+        plan_scene(cut, clips.found, clips.failed, one, refresh=refresh) for cut, one in zip(cuts, lost, strict=True)
+    ]
     sum_up.stands(_scenes_standing(catalog, scenes))
     scenes = [scene.model_copy(update={"seconds": sum_up.add_scene(scene)}) for scene in scenes]
     return RunPlan(
@@ -136,6 +142,7 @@ def plan_run(
         sum_up.standing,
         tuple(scenes),
         tuple(faults),
+        tuple(problem for one in lost for problem in one.values()),
     )
 
 

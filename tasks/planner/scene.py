@@ -5,16 +5,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Literal
 
 from catalog.store import hash_file
+from manifests.errors import Problem
 from manifests.names import portable
 from manifests.presets import preset
 from manifests.scene import Burned, Position, Sound
 from tasks.planner.cut import Cut, clip_preset
 from tasks.planner.delivery import encode_recipe, inspect_recipe
 from tasks.planner.plan import DeliveryPlan
-from tasks.planner.sounds import unheard
 from tasks.planner.timing import Timing
 from tasks.recipe import Recipe, sha256_of
 from tasks.scene.timeline import Event, Into, Timeline
@@ -119,15 +120,16 @@ class ScenePlan(Recipe):
         return sha256_of({"scene": told, "preset": self.delivery.preset, "speed": self.delivery.encode.speed})
 
 
-def plan_scene(cut: Cut, clips: Clips, failed: Mapping[str, str], *, refresh: bool) -> ScenePlan:
-    """The plan of a scene of which `clips` are to be had; `failed` says why others are not."""
+def plan_scene(
+    cut: Cut, clips: Clips, failed: Mapping[str, str], unheard: Mapping[Path, Problem], *, refresh: bool
+) -> ScenePlan:
+    """The plan of a scene of which `clips` are to be had; `failed` says why others are not, `unheard` why sounds."""
     timeline, scene = cut.timeline, cut.scene
     digest = functools.cache(hash_file)  # one sound may lie under every row
     clip = clip_preset(scene).name
-    lost = unheard(cut)
 
     def sound_of(sound: Sound, start: int) -> SoundPlan | None:
-        if sound.path is None or sound.path in lost:
+        if sound.path is None or sound.path in unheard:
             return None
         at = start / timeline.rate + Fraction(str(sound.at))
         return SoundPlan(path=str(sound.path), sha256=digest(sound.path), gain=sound.gain, at=str(at))
@@ -138,7 +140,7 @@ def plan_scene(cut: Cut, clips: Clips, failed: Mapping[str, str], *, refresh: bo
         sound = None if event.missing else sound_of(cut.asks[event.key].sound, event.start)
         return _planned(event, why, found, sound)
 
-    silent = (f"{who}: its sound '{path.name}' is left out: {fault}" for path, (who, fault) in lost.items())
+    silent = (f"{one.item}: {one.message}" if one.item else one.message for one in unheard.values())
     spec = preset(scene.preset)
     frames = timeline.leader + timeline.frames
     timing = Timing(timeline.rate, float(frames / timeline.rate), frames, frames, "rest", ())

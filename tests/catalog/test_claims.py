@@ -160,7 +160,7 @@ def test_cancelling_stops_what_waits_at_once_and_what_runs_when_it_gives_back(pl
     batch = place.catalog.new_batch(run_id, shots)
     (claim,) = place.catalog.claim(batch, shots[:1], "w", 60)
     assert place.catalog.cancel_run(run_id, "ann") == 2
-    assert queries.run_state(place.catalog, run_id) == "cancelling"
+    assert queries.run(place.catalog, run_id).state == "cancelling"
     assert place.catalog.claim(batch, shots[1:], "w", 60) == []
     assert place.catalog.finish_run(run_id) == "cancelling"  # one is still at work
     place.catalog.release([claim])

@@ -14,7 +14,7 @@ from catalog.claims import Claim
 from catalog.deliveries import NewDelivery
 from catalog.dialect import clock
 from catalog.knowledge import PictureKey
-from catalog.queries.batches import idle_shots, next_due_seconds, open_batches
+from catalog.queries.batches import idle_shots, open_batches
 from catalog.queries.runs import unkept_runs
 from catalog.tables import (
     Artifact,
@@ -134,13 +134,11 @@ HOT: dict[str, Callable[[Workplace], object]] = {
     "current_deliveries": lambda p: p.catalog.current_deliveries([f"a0001{n:04d}" for n in range(50)]),
     "picture_facts": lambda p: p.catalog.picture_facts([PictureKey("a", "", 1, "", "")]),
     "recover": lambda p: p.catalog.recover(),
-    "run_state": lambda p: queries.run_state(p.catalog, BUSY),
     "orders": lambda p: p.catalog.orders(BUSY, ""),
     "run_status": lambda p: queries.run_status(p.catalog, BUSY),
     "list_runs": lambda p: queries.list_runs(p.catalog),
     "idle_shots": lambda p: idle_shots(p.catalog, BUSY),
     "open_batches": lambda p: open_batches(p.catalog, BUSY),
-    "next_due_seconds": lambda p: next_due_seconds(p.catalog, BUSY),
     "end_lost_batches": lambda p: p.catalog.end_lost_batches(BUSY, 600),
     "unkept_runs": lambda p: unkept_runs(p.catalog),
     "deliveries of a run": lambda p: queries.deliveries_of(p.catalog, run_id=BUSY),

@@ -244,14 +244,6 @@ def test_a_source_is_stored_as_the_bytes_that_were_read(place: Workplace, tmp_pa
     assert place.catalog.ingest(picture) == sha256 and place.catalog.store.path(sha256).read_bytes() == b"photo"
 
 
-def test_a_voided_result_is_listed_but_never_reused(place: Workplace) -> None:
-    made = place.make("recipe", b"clip")
-    place.catalog.void(made.id, "ann", "wrong colours")
-    assert place.catalog.find_done("recipe") is None and place.catalog.execution(made.id).state == "void"
-    with pytest.raises(NotFound):
-        place.catalog.void(made.id, "ann", "again")
-
-
 def test_a_failed_execution_keeps_its_evidence(place: Workplace) -> None:
     execution = place.begin("recipe")
     place.catalog.progress(execution, 0.5)

@@ -44,11 +44,10 @@ class Produced:
         )
         encode = place.begin("encode", Used("frames", producer=animate), claim=claim)
         catalog.finish_streamed(animate, ran={"threads": 2}, seconds=4, work=8)
-        made = catalog.publish(
-            encode, [place.stage(b"clip"), place.stage(b"jpeg", "poster", ".jpg")], ran={}, seconds=2, claim=claim
-        )
+        files = [place.stage(b"clip"), place.stage(b"jpeg", "poster", ".jpg")]
+        black = Figure("black_frames", 0, "frames", 0, True)
+        made = catalog.publish(encode, files, ran={}, seconds=2, claim=claim, measurements=[black])
         self.clip, self.poster = made.output("file"), made.output("poster").sha256
-        catalog.measure(self.clip.sha256, [Figure("black_frames", 0, "frames", 0, True)])
         catalog.link_many([(self.shot, "", x, True) for x in (up.id, still.id)])
         catalog.link_many([(self.shot, "16x9", x, True) for x in (animate, encode)])
         catalog.link(self.shot, "16x9", encode, False)  # told twice: the first stays

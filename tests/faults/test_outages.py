@@ -17,19 +17,12 @@ from flows.settings import Settings
 from tests.catalog.store_server import shared as shared_store
 from tests.faults.file_layer import failing
 from tests.flows.conftest import Start
+from tests.flows.like_shots import manifest_of
+from tests.flows.processes import ENOUGH
 from tests.postgres import Postgres
 from tests.workroom import Workroom, decoded, index_of
 
-ENOUGH = 240.0
-"""Seconds after which something that should end has hung; nothing is measured by it."""
-
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small"), pytest.mark.timeout(600)]
-
-
-def manifest_of(home: Workroom, shots: int) -> Path:
-    home.picture("a.png")
-    rows = [{"id": f"s{n:02d}", "source": "a.png", "motion": {"amount": 0.05 + n / 200}} for n in range(shots)]
-    return home.manifest(rows)
 
 
 def delivered(home: Workroom, url: str, shots: int, stood: int = 0) -> dict[str, float]:

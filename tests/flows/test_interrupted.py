@@ -5,40 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from catalog.queries import latest_run, run_status
+from catalog.queries import run_status
 from flows.cli import command
 from tests.flows.conftest import Start
+from tests.flows.like_shots import manifest_of, when_delivered, whole
+from tests.flows.processes import ENOUGH
 from tests.prefect_schema import with_schema
-from tests.workroom import Workroom, decoded, index_of
-
-ENOUGH = 120.0
-"""Seconds after which something that should end has hung; nothing is measured by it."""
+from tests.workroom import Workroom, index_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small")]
-
-
-def manifest_of(home: Workroom, shots: int) -> Path:
-    home.picture("a.png")
-    rows = [{"id": f"s{n:02d}", "source": "a.png", "motion": {"amount": 0.05 + n / 100}} for n in range(shots)]
-    return home.manifest(rows)
-
-
-def whole(home: Workroom, shots: int) -> None:
-    """Every shot is delivered, decodes, and no stage that had finished was run again."""
-    out = home.folder / "out"
-    rows = index_of(out)
-    assert [row["state"] for row in rows] == ["done"] * shots
-    assert all(decoded(out / row["file"]).shape == (15, 180, 320, 3) for row in rows)
-    assert not [path.name for path in out.iterdir() if path.name.startswith(".") or path.suffix == ".part"]
-    done = Counter(row.recipe_sha256 for row in home.executions() if row.state == "done")
-    assert set(done.values()) == {1}
-    encoded = [row for row in home.executions(stage="encode") if row.state in ("done", "void")]
-    assert len(encoded) == shots, "a finished encode was done again"
 
 
 @pytest.mark.parametrize("point", ["execution.begun:2", "publish.renamed:2", "delivery.done:1"])
@@ -69,7 +48,7 @@ def test_a_run_started_again_after_a_kill_makes_only_the_rest(home: Workroom, da
 def test_a_cancelled_run_stops_and_a_resume_completes_it(home: Workroom, dailies: Start) -> None:
     shots = 12
     running = dailies("run", str(manifest_of(home, shots)))
-    run_id = _when_delivered(home, running, 1)
+    run_id = when_delivered(home, running, 1)
     assert command(["cancel"]) == 0
     said, _ = running.communicate(timeout=ENOUGH)
     assert running.returncode == 1, said
@@ -89,7 +68,7 @@ def test_a_cancelled_run_stops_and_a_resume_completes_it(home: Workroom, dailies
 def test_ctrl_c_gives_the_shots_back_and_a_resume_completes_them(home: Workroom, dailies: Start) -> None:
     shots = 12
     running = dailies("run", str(manifest_of(home, shots)))
-    run_id = _when_delivered(home, running, 1)
+    run_id = when_delivered(home, running, 1)
     running.send_signal(signal.SIGINT)
     said, _ = running.communicate(timeout=ENOUGH)
     assert running.returncode == 1, said
@@ -128,17 +107,3 @@ def _processes_of(home: Workroom) -> list[int]:
         if mark in told.split(b"\0"):
             found.append(int(process.name))
     return found
-
-
-def _when_delivered(home: Workroom, running: object, count: int) -> str:
-    """The id of the run, once it has delivered so many."""
-    deadline = time.monotonic() + ENOUGH
-    while time.monotonic() < deadline:
-        assert running.poll() is None, running.communicate()[0]  # type: ignore[attr-defined]
-        if (home.settings.home / "catalog.db").exists():
-            with home.tools() as tools:
-                run_id = latest_run(tools.catalog)
-                if run_id is not None and run_status(tools.catalog, run_id).deliveries >= count:
-                    return run_id
-        time.sleep(0.1)
-    raise AssertionError("the run delivered nothing")

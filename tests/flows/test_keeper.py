@@ -197,7 +197,7 @@ def test_a_paused_run_hands_nothing_out_and_lets_its_parent_end(room: Workroom) 
         tools.catalog.pause_run(run_id, "ENGINE_FAILED", "five in a row", "test")
         assert tend(tools, run_id, out), "nothing is in work: there is nothing to wait for"
         assert run(tools.catalog, run_id).state == "paused"
-        tools.catalog.unpause_run(run_id, "test")
+        tools.catalog.reopen_run(run_id, "test")
         assert not tend(tools, run_id, out)
         assert len(out.handed) == 2
 

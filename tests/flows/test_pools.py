@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from uuid import UUID
 
 import pytest
 
 from catalog.queries import latest_run, open_batches, run, workers
 from flows.cli import command
+from tests.flows import processes
 from tests.flows.conftest import Start
+from tests.flows.like_shots import manifest_of
 from tests.workroom import Workroom, index_of
 
 ENOUGH = 420.0
-"""Seconds after which something that should end has hung; nothing is measured by it."""
+"""Longer than elsewhere: a worker starts a process for each batch."""
+until = partial(processes.until, seconds=ENOUGH)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.usefixtures("small")]
-
-
-def manifest_of(home: Workroom, shots: int) -> Path:
-    home.picture("a.png")
-    rows = [{"id": f"s{n:03d}", "source": "a.png", "motion": {"amount": 0.05 + n / 1000}} for n in range(shots)]
-    return home.manifest(rows)
-
-
-def until(what: str, is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + ENOUGH
-    while not is_so():
-        assert time.monotonic() < end, f"waited {ENOUGH:.0f} s for {what}"
-        time.sleep(0.2)
 
 
 def test_a_run_on_a_pool_outlives_a_cancelled_batch_and_ends_when_it_is_cancelled(

@@ -5,21 +5,18 @@ from __future__ import annotations
 import shutil
 import signal
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from catalog.queries import incidents_of, latest_run, run, run_status, shots_of
 from flows.cli import command
 from tests.flows.conftest import Start
+from tests.flows.like_shots import manifest_of, when_delivered, whole
+from tests.flows.processes import ENOUGH, until
 from tests.prefect_schema import with_schema
-from tests.workroom import Workroom, decoded, index_of
+from tests.workroom import Workroom, index_of
 
-ENOUGH = 240.0
-"""Seconds after which something that should end has hung; nothing is measured by it."""
 LEASE = "5"
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small")]
@@ -30,19 +27,6 @@ def here(home: Workroom, prefect_server: str, monkeypatch: pytest.MonkeyPatch) -
     """What is adopted is worked by the process that adopts it; a silent keeper has lost its run in five seconds."""
     monkeypatch.setenv("DAILIES_RUN_ON", "here")
     monkeypatch.setenv("DAILIES_LEASE_SECONDS", LEASE)
-
-
-def manifest_of(home: Workroom, shots: int) -> Path:
-    home.picture("a.png")
-    rows = [{"id": f"s{n:02d}", "source": "a.png", "motion": {"amount": 0.05 + n / 200}} for n in range(shots)]
-    return home.manifest(rows)
-
-
-def until(what: str, is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + ENOUGH
-    while not is_so():
-        assert time.monotonic() < end, f"waited {ENOUGH:.0f} s for {what}"
-        time.sleep(0.2)
 
 
 def run_of(home: Workroom) -> str:
@@ -65,16 +49,6 @@ def reconciled(home: Workroom, run_id: str) -> None:
         return state_of(home, run_id) not in ("planned", "running", "cancelling")
 
     until("reconcile", over)
-
-
-def whole(home: Workroom, shots: int) -> None:
-    rows = index_of(home.folder / "out")
-    assert [row["state"] for row in rows] == ["done"] * shots
-    assert all(decoded(home.folder / "out" / row["file"]).shape == (15, 180, 320, 3) for row in rows)
-    done = Counter(row.recipe_sha256 for row in home.executions() if row.state == "done")
-    assert set(done.values()) == {1}
-    encoded = [row for row in home.executions(stage="encode") if row.state in ("done", "void")]
-    assert len(encoded) == shots, "a finished encode was done again"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +111,7 @@ def test_a_person_cancels_on_prefects_page(home: Workroom, dailies: Start) -> No
 
     shots = 90  # the run asks Prefect every ten seconds; it must last for several such times on any machine
     running = dailies("run", str(manifest_of(home, shots)))
-    run_id = _when_delivered(home, running, 1)
+    run_id = when_delivered(home, running, 1)
     with home.tools() as tools:
         flow_run_id = run(tools.catalog, run_id).flow_run_id
     assert flow_run_id is not None
@@ -155,7 +129,7 @@ def test_a_person_cancels_on_prefects_page(home: Workroom, dailies: Start) -> No
 def test_a_signal_stops_the_parent_and_gives_everything_back(home: Workroom, dailies: Start) -> None:
     shots = 12
     running = dailies("run", str(manifest_of(home, shots)))
-    run_id = _when_delivered(home, running, 1)
+    run_id = when_delivered(home, running, 1)
     running.send_signal(signal.SIGTERM)
     running.communicate(timeout=ENOUGH)
     with home.tools() as tools:
@@ -210,22 +184,3 @@ def test_resume_of_a_run_that_another_process_keeps_follows_it(home: Workroom, d
     said, _ = following.communicate(timeout=ENOUGH)
     assert following.returncode == 0, said
     whole(home, 2)
-
-
-def _when_delivered(home: Workroom, running: object, count: int) -> str:
-    """The id of the run, once it has delivered so many."""
-    found: list[str] = []
-
-    def delivered() -> bool:
-        assert running.poll() is None, running.communicate()[0]  # type: ignore[attr-defined]
-        if not (home.settings.home / "catalog.db").exists():
-            return False
-        with home.tools() as tools:
-            run_id = latest_run(tools.catalog)
-            if run_id is None or run_status(tools.catalog, run_id).deliveries < count:
-                return False
-        found.append(run_id)
-        return True
-
-    until("a delivery", delivered)
-    return found[-1]

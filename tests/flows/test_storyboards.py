@@ -79,6 +79,8 @@ def test_a_scene_of_forty_panels_is_told_clearly_and_the_rest_is_delivered(
     told = printed.out + printed.err
     assert "'p07'" in told and "PICTURE_MISSING" in told
     assert "'p19'" in told and "OUT_OF_RANGE" in told
+    assert "note" in printed.err and "item 'p31': its sound 'broken.wav' is left out" in told
+    assert "survived SOUND_UNREADABLE (1 time)" in told
     index = index_of(home.folder / "out")
     states = {row["id"]: row["state"] for row in index}
     assert {one for one, state in states.items() if state != "done"} == {"p07", "p19"}

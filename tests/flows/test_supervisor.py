@@ -15,6 +15,7 @@ import pytest
 from flows import supervisor
 from flows.lifeline import descendants
 from flows.supervisor import Child, Event, Program, rotate, stop_all
+from tests.flows.processes import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,13 +36,6 @@ def keep(tmp_path: Path) -> Iterator[Callable[..., Child]]:
         child.kill()
 
 
-def until(what: Callable[[], object], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
 def heard(child: Child, what: str) -> Event:
     events: list[Event] = []
 
@@ -50,7 +44,7 @@ def heard(child: Child, what: str) -> Event:
             events.append(event)
         return bool(events) and events[-1].what == what
 
-    until(tended)
+    until(f"that it is {what}", tended)
     return events[-1]
 
 
@@ -96,11 +90,11 @@ def test_a_killed_one_is_told_by_its_signal(keep: Callable[..., Child]) -> None:
 def test_stopping_takes_along_what_was_started(keep: Callable[..., Child]) -> None:
     child = keep(PARENT)
     heard(child, "started")
-    until(lambda: child.family)
+    until("its family", lambda: child.family)
     (grandchild,) = child.family
     stop_all([child], lambda: False)
     assert child.pid is None
-    until(lambda: gone(grandchild.pid))
+    until("its end", lambda: gone(grandchild.pid))
 
 
 def test_a_soft_one_has_its_children_told_first(keep: Callable[..., Child], tmp_path: Path) -> None:
@@ -112,7 +106,7 @@ def test_a_soft_one_has_its_children_told_first(keep: Callable[..., Child], tmp_
     child = keep(outer, soft=True)
     heard(child, "started")
     order = tmp_path / "order"
-    until(lambda: order.exists() and "ready" in order.read_text())
+    until("its word", lambda: order.exists() and "ready" in order.read_text())
     stop_all([child], lambda: False)
     assert order.read_text().split() == ["ready", "child", "parent"]
 
@@ -120,7 +114,7 @@ def test_a_soft_one_has_its_children_told_first(keep: Callable[..., Child], tmp_
 def test_one_that_does_not_hear_is_killed_as_soon_as_it_is_to_be_quick(keep: Callable[..., Child]) -> None:
     child = keep("import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)")
     heard(child, "started")
-    until(lambda: "deaf" in child.program.log.read_text())
+    until("its word", lambda: "deaf" in child.program.log.read_text())
     began = time.monotonic()
     stop_all([child], lambda: True)
     assert child.pid is None
@@ -142,13 +136,13 @@ time.sleep(600)
     supervising = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)})
     log = tmp_path / "it.log"
     try:
-        until(lambda: log.exists() and "held" in log.read_text())
+        until("its word", lambda: log.exists() and "held" in log.read_text())
         family = [kin.pid for kin in descendants(supervising.pid)]
         assert len(family) == 2, family
     finally:
         supervising.kill()
         supervising.wait()
-    until(lambda: all(gone(pid) for pid in family))
+    until("their end", lambda: all(gone(pid) for pid in family))
 
 
 def test_an_orphan_that_comes_too_late_ends_by_itself() -> None:

@@ -17,6 +17,7 @@ from catalog.queries import latest_run, run_status, workers
 from flows.cli import command
 from flows.up_file import read_up
 from tests.flows.conftest import Start
+from tests.flows.like_shots import manifest_of
 from tests.flows.processes import heard, of_home, until
 from tests.prefect_schema import with_schema
 from tests.workroom import Workroom, index_of
@@ -88,13 +89,6 @@ def up(home: Workroom, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
 def active(home: Workroom) -> set[str]:
     with home.tools() as tools:
         return {row.pool for row in workers(tools.catalog) if row.state == "active"}
-
-
-def manifest_of(home: Workroom, shots: int) -> Path:
-    home.picture("a.png")
-    return home.manifest(
-        [{"id": f"s{n}", "source": "a.png", "motion": {"amount": 0.05 + n / 100}} for n in range(shots)]
-    )
 
 
 @pytest.mark.slow

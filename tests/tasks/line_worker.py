@@ -50,7 +50,8 @@ def main(name: str, run_id: str, mode: str, most: int, lease: float) -> None:
         me = catalog.register_worker(name=name, pool="cpu", device="cpu", engines={}, weights={}, code_version="1")
 
         def leaving() -> bool:
-            return catalog.orders(run_id, me).leave
+            orders = catalog.orders(run_id, me)
+            return orders.pause or orders.drain
 
         tools = replace(tools, worker=name, worker_id=me, leaving=leaving)
         say("ready")

@@ -267,7 +267,7 @@ def test_five_in_a_row_pause_a_run_that_has_only_this_worker(room: Workroom, mon
     known: list[tuple[Tools, str]] = []
 
     def leaving() -> bool:
-        return any(tools.catalog.orders(run_id, worker).leave for tools, run_id in known)
+        return any(tools.catalog.orders(run_id, worker).drain for tools, run_id in known)
 
     with batch(room, 7, worker="here/local", worker_id=worker, leaving=leaving) as (tools, run_id, line, _):
         known.append((tools, run_id))

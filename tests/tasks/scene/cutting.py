@@ -67,7 +67,7 @@ def plan(shots: Sequence[Shot], refusals: Sequence[Refused] = (), **scene: Any) 
     _, made = cut(shots, refusals, **scene)
     name = clip_preset(made.scene).name
     clips = {(event.key, name): f"ask of {event.key}" for event in made.timeline.events if not event.missing}
-    return plan_scene(made, clips, {}, refresh=False)
+    return plan_scene(made, clips, {}, {}, refresh=False)
 
 
 def frames_of_clips(found: Manifest) -> dict[str, int]:

@@ -260,7 +260,7 @@ def test_a_timecode_that_its_rate_does_not_have_is_told_before_anything_is_made(
 
 def test_a_shot_that_cannot_be_planned_is_missing_in_the_plan_and_keeps_its_place() -> None:
     _, made = cut(rows(1.0, 1.0), rate=24)
-    planned = plan_scene(made, {("a1", "small_wide"): "ask"}, {"a2": "it is too small"}, refresh=False)
+    planned = plan_scene(made, {("a1", "small_wide"): "ask"}, {"a2": "it is too small"}, {}, refresh=False)
     assert [(event.missing, event.ask_sha256) for event in planned.events] == [("", "ask"), ("it is too small", "")]
     assert [(event.start, event.frames) for event in planned.events] == [(0, 24), (24, 24)]
 

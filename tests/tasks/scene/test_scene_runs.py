@@ -13,6 +13,7 @@ import pytest
 from catalog.queries import shots_of
 from catalog.retention import Rules
 from catalog.trace import trace
+from manifests.errors import ManifestError
 from tasks.errors import Cancelled
 from tasks.retention import collect
 from tasks.verification import check_files, read_again
@@ -323,6 +324,24 @@ def test_sounds_of_panels_are_heard_where_their_panels_are(room: Workroom) -> No
     assert sources(room, str(ended.file())) == {"p0.png", "p1.png", "p2.png", "p3.png", "click.wav"}
     louder = run(room, board(room, *shots, scenes={"s": scene | {"sound": {"path": "click.wav", "at": 1.1}}}))
     assert louder.made == {"mix": 1, "assemble": 1}, "no picture is made again for a sound"
+
+
+def test_a_sound_that_cannot_be_played_is_told_with_the_run_and_refuses_a_strict_one(room: Workroom) -> None:
+    """The scene is made without it; a row's is told with its line, the scene's own with the scene's name."""
+    (room.folder / "broken.wav").write_bytes(b"no sound at all" * 100)
+    (room.folder / "empty.wav").write_bytes(b"")
+    scene = {"preset": "small_wide", "speed": "draft", "leader": 0.25, "sound": {"path": "empty.wav"}}
+    manifest = board(room, {}, {"sound": {"path": "broken.wav"}}, scenes={"s": scene})
+    before = len(room.executions())
+    with pytest.raises(ManifestError) as refused:
+        run(room, manifest, strict=True)
+    assert {problem.code for problem in refused.value.problems} == {"SOUND_UNREADABLE"}
+    assert len(room.executions()) == before
+    ended = run(room, manifest)
+    assert ended.status.run.state == "done"
+    scene_told, row_told = sorted(one.message for one in ended.status.incidents if one.code == "SOUND_UNREADABLE")
+    assert "item 'r1': its sound 'broken.wav' is left out" in row_told and "m.yaml:" in row_told
+    assert "scenes.s: its sound 'empty.wav' is left out" in scene_told
 
 
 def test_what_was_collected_of_a_scene_is_made_again_only_when_something_needs_it(room: Workroom) -> None:
