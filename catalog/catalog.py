@@ -22,6 +22,8 @@ from catalog.licences import LicenceLedger
 from catalog.migrate import migrate
 from catalog.patience import Told
 from catalog.publication import PublicationLedger
+from catalog.reviews import ReviewLedger
+from catalog.rollups import RollupLedger
 from catalog.runs import RunLedger
 from catalog.store import StoreAddress, open_store
 from catalog.tables import Artifact
@@ -44,6 +46,8 @@ class Catalog(
     DeliveryLedger,
     KnowledgeLedger,
     LicenceLedger,
+    ReviewLedger,
+    RollupLedger,
 ):
     """What happened, and the files it left. Safe to use from many threads; open one per process."""
 
