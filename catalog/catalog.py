@@ -8,6 +8,7 @@ from types import TracebackType
 from sqlalchemy import select
 
 from catalog.batches import BatchLedger
+from catalog.by_hand import HandLedger
 from catalog.claims import ClaimLedger
 from catalog.collection import CollectionLedger
 from catalog.database import Database
@@ -38,6 +39,7 @@ class Catalog(
     WorkerLedger,
     ClaimLedger,
     FailureLedger,
+    HandLedger,
     IncidentLedger,
     PublicationLedger,
     CollectionLedger,

@@ -1,0 +1,13 @@
+"""The same facts as JSON, and the document that describes them."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+router = APIRouter(prefix="/api", tags=["api"])
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def document(request: Request) -> dict[str, Any]:
+    """OpenAPI's, for whoever may come in."""
+    return request.app.openapi()
