@@ -43,6 +43,7 @@ from catalog.dialect import UtcDateTime, Word, clock, one_publisher
 from catalog.errors import CatalogError
 from catalog.ledger import write_audit
 from catalog.migrate import alembic_config, known_revisions
+from catalog.migrations import triggers_0006 as triggers
 from catalog.tables import DERIVED, Artifact, Base, Shot
 
 TOKENS_AHEAD = 1_000_000
@@ -72,6 +73,7 @@ def restore(database: Database, file: Path, *, who: str, replace: bool = False, 
             _check_empty(connection, database.name)
         _clear(connection, set(facts.tables))
         command.upgrade(alembic_config(connection), facts.revision)
+        triggers.drop(connection)  # they come back with what they keep, made from the rows at once
         _fill(connection, source, heard)
         command.upgrade(alembic_config(connection), "head")
         rebuild(connection)

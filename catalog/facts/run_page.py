@@ -188,7 +188,7 @@ def stage_chart(catalog: Ledger, run_id: str) -> Sequence[StageTiming]:
         .group_by(Execution.stage, Execution.engine)
     )
     with catalog.database.read() as connection:
-        made = spent(connection, ("stage", "engine"), runs=[run_id])
+        made = spent(connection, ("stage", "engine"), runs=[run_id], buckets=True)
         again = {(stage, engine): count for stage, engine, count in connection.execute(reused)}
     order = {stage: place for place, stage in enumerate(STAGES)}
     named = sorted({*made, *again}, key=lambda name: (order.get(name[0], len(order)), name))

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
 from catalog.dialect import shots_of_run
 from catalog.rollups import EDGES, ended_executions, rolled_until
 from catalog.tables import Execution, StageHour
+
+Key = Literal["run_id", "hour", "day", "stage", "engine"]
+"""What may be added up by: columns of `stage_hours`, or the day of its hour."""
 
 
 @dataclass
@@ -50,31 +53,32 @@ class Spent:
 
 def spent(
     connection: Connection,
-    keys: Sequence[str],
+    keys: Sequence[Key],
     *,
+    buckets: bool = False,
     runs: Sequence[str] | None = None,
     since: str | None = None,
     until: str | None = None,
 ) -> dict[tuple[str, ...], Spent]:
-    """What was spent by `keys` (columns of `stage_hours`), of some runs or all, in the hours from `since` to `until`.
+    """What was spent by `keys`, of some runs or all, in the hours from `since` to `until`, which is left out itself.
 
-    Hours are text as `hour` has it; `until` is left out itself.
+    Hours are text as `stage_hours` has it. How long executions took is counted where `buckets` are asked for.
     """
     asked: list[ColumnElement[bool]] = [StageHour.run_id.in_(runs)] if runs is not None else []
     asked += [StageHour.hour >= since] if since is not None else []
     asked += [StageHour.hour < until] if until is not None else []
-    named = [getattr(StageHour, key) for key in keys]
-    rest = (StageHour.state, StageHour.bucket)
+    named = [func.substr(StageHour.hour, 1, 10) if key == "day" else getattr(StageHour, key) for key in keys]
+    rest: list[Any] = [StageHour.state, StageHour.bucket if buckets else literal_column("-1")]
     sums = (func.sum(StageHour.executions), func.sum(StageHour.seconds), func.sum(StageHour.gpu_seconds))
     found: defaultdict[tuple[str, ...], Spent] = defaultdict(Spent)
     for *key, state, bucket, executions, seconds, gpu in connection.execute(
-        select(*named, *rest, *sums).where(*asked).group_by(*named, *rest)
+        select(*named, *rest, *sums).where(*asked).group_by(*named, *(rest if buckets else rest[:1]))
     ):
         found[tuple(key)].add(state, bucket, int(executions), seconds, gpu)
     for row in _since_then(connection, runs):
         if (since is None or row["hour"] >= since) and (until is None or row["hour"] < until):
             figures = (row["state"], row["bucket"], row["executions"], row["seconds"], row["gpu_seconds"])
-            found[tuple(row[key] for key in keys)].add(*figures)
+            found[tuple(row["hour"][:10] if key == "day" else row[key] for key in keys)].add(*figures)
     return found
 
 

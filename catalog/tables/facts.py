@@ -96,7 +96,7 @@ class StageHour(Base):
     """Executions of one stage by one engine that ended in one hour of one run, by how long they took."""
 
     __tablename__ = "stage_hours"
-    __table_args__ = (Index(None, "hour"),)
+    __table_args__ = (Index(None, "hour"), Index(None, "engine", "run_id"))
 
     run_id: Mapped[str] = mapped_column(primary_key=True)
     """Empty where they were made for no shot."""

@@ -87,6 +87,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "hour", "stage", "engine", "state", "bucket", name=op.f("pk_stage_hours")),
     )
     op.create_index(op.f("ix_stage_hours_hour"), "stage_hours", ["hour"], unique=False)
+    op.create_index(op.f("ix_stage_hours_engine_run_id"), "stage_hours", ["engine", "run_id"], unique=False)
     op.create_table(
         "shot_hours",
         *words("hour", "state"),
