@@ -35,3 +35,11 @@ class Actions(Protocol):
     def make_another(self, who: str, shot_id: str, changes: Mapping[str, str]) -> str:
         """Make a new shot like this one with other words, such as `seed: 7`; the old one stays."""
         ...
+
+    def review(self, who: str, verdict: str, delivery_ids: Sequence[str], note: str) -> str:
+        """Say what a person thinks of deliveries: `approved`, `rejected` or `redo`; it covers what goes with them."""
+        ...
+
+    def reopen(self, who: str, delivery_ids: Sequence[str], note: str) -> str:
+        """Have deliveries wait for a verdict again."""
+        ...

@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 import yaml
 
 from catalog.catalog import Catalog
 from catalog.queries import run, shot
+from catalog.reviews import VerdictWord
 from dashboard.errors import Refused
 from flows import detached
 from flows.request import Request
@@ -86,6 +87,19 @@ class FlowActions:
         }
         path = self._kept("another", yaml.safe_dump(text, sort_keys=False, allow_unicode=True))
         return self._run(who, path, words)
+
+    def review(self, who: str, verdict: str, delivery_ids: Sequence[str], note: str) -> str:
+        """Write it down; the same of many at once."""
+        if verdict not in get_args(VerdictWord):
+            raise Refused("BAD_VERDICT", f"'{verdict}' is no verdict", f"say {', '.join(get_args(VerdictWord))}")
+        word = cast(VerdictWord, verdict)
+        covered = self._catalog.review(who, word, deliveries=delivery_ids, note=note)
+        return f"{_counted(len(covered))} {'to be done again' if verdict == 'redo' else verdict}"
+
+    def reopen(self, who: str, delivery_ids: Sequence[str], note: str) -> str:
+        """Take back what was said."""
+        covered = self._catalog.reopen_review(who, deliveries=delivery_ids, note=note)
+        return f"{_counted(len(covered))} to be reviewed again"
 
     def _run(self, who: str, path: Path, overrides: Sequence[str]) -> str:
         with _told():

@@ -4,7 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-router = APIRouter(prefix="/api", tags=["api"])
+from dashboard.api import act, read
+
+router = APIRouter(prefix="/api")
+for part in (read, act):
+    router.include_router(part.router)
 
 
 @router.get("/openapi.json", include_in_schema=False)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from catalog import facts, queries
+from catalog.workers import LIVE_SECONDS
 from dashboard.auth import Viewer
 from dashboard.charts import bars
 from dashboard.desk import Desk, desk_of
@@ -52,12 +53,21 @@ def read(desk: Desk) -> Mapping[str, Any]:
     }
 
 
+def is_away(row: queries.WorkerRow) -> bool:
+    """A run's own process that is gone: nobody expects it, unlike a worker of a pool."""
+    return row.pool == "local" and row.silent_seconds > LIVE_SECONDS
+
+
 def _workers(desk: Desk) -> Sequence[Mapping[str, Any]]:
     """Those that live, and those that fell silent in the last day."""
     busy = queries.working(desk.catalog)
     rows = queries.workers(desk.catalog, live=False)
     return [
-        {"worker": row, "batches": busy.get(row.id, ()), "lost": row.ended_at is None and row.silent_seconds > 60}
+        {
+            "worker": row,
+            "batches": busy.get(row.id, ()),
+            "lost": row.silent_seconds > LIVE_SECONDS,
+        }
         for row in rows
-        if row.silent_seconds < 24 * 3600 and row.ended_at is None
+        if row.silent_seconds < 24 * 3600 and row.ended_at is None and not is_away(row)
     ]

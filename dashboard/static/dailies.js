@@ -55,11 +55,12 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (target.id === "main" && target.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]):not([type=range]), textarea")) event.detail.shouldSwap = false;
 });
 let ticked = [];
-document.addEventListener("htmx:beforeSwap", () => { ticked = all("input[name=shot]:checked, input[name=item]:checked").map((box) => box.value); });
+document.addEventListener("htmx:beforeSwap", () => { ticked = all("input[name=shot]:checked, input[name=delivery]:checked").map((box) => box.value); });
 document.addEventListener("htmx:afterSwap", () => {
   for (const box of all("input[type=checkbox]")) if (ticked.includes(box.value)) box.checked = true;
   tellTimes();
   countChosen();
+  playByItself();
 });
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.target && event.detail.target.id === "said") {
@@ -111,8 +112,13 @@ function toggle() {
   if (!first) return;
   if (!first.paused) { clips().forEach((clip) => clip.pause()); return; }
   for (const clip of rest) clip.currentTime = first.currentTime;
-  clips().forEach((clip) => clip.play());
+  clips().forEach((clip) => clip.play().catch(() => {}));
   requestAnimationFrame(follow);
+}
+/* what is reviewed plays by itself, unless its reader wants no motion */
+function playByItself() {
+  const [first] = clips();
+  if (!still && first && first.paused && player().dataset.autoplay !== undefined) toggle();
 }
 function follow() {
   const [first, ...rest] = clips();
@@ -139,10 +145,11 @@ document.addEventListener("input", (event) => {
 function countChosen() {
   const tray = one(".tray");
   if (!tray) return;
-  const count = all("input[name=shot]:checked, input[name=item]:checked").length;
+  const count = all("input[name=shot]:checked, input[name=delivery]:checked").length;
   tray.hidden = !count;
   one("[data-count]", tray).textContent = String(count);
 }
+function chooseAll() { all(".card input[type=checkbox]").forEach((box) => (box.checked = true)); countChosen(); }
 document.addEventListener("change", (event) => { if (event.target.matches("input[type=checkbox]")) countChosen(); });
 
 /* ---- clicks */
@@ -155,6 +162,7 @@ document.addEventListener("click", (event) => {
     clips().forEach((clip) => (clip.playbackRate = rate));
     hit("[data-rate]").textContent = `${rate}×`;
   } else if (hit("[data-none]")) { all("input[type=checkbox]:checked").forEach((box) => (box.checked = false)); countChosen(); }
+  else if (hit("[data-all]")) chooseAll();
   else if (hit("[data-help]")) one("#keys").showModal();
   else if (hit("[data-theme-switch]")) {
     const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)").matches;
@@ -182,6 +190,8 @@ const keys = {
   " ": toggle, ",": () => step(-1), ".": () => step(1),
   x: () => { const card = document.activeElement.closest(".card"), box = card && one("input[type=checkbox]", card); if (box) { box.checked = !box.checked; countChosen(); } },
   a: () => verdict("approved"), r: () => verdict("rejected"), d: () => verdict("redo"),
+  u: () => { const undo = one("[data-undo]"); if (undo) undo.click(); },
+  "*": chooseAll,
   n: () => { const note = one("[data-note]"); if (note) note.focus(); },
 };
 function verdict(word) { const button = one(`[data-verdict="${word}"]`); if (button) button.click(); }
@@ -201,4 +211,5 @@ document.addEventListener("keydown", (event) => {
 
 tellTimes();
 countChosen();
+playByItself();
 if (light) listen();

@@ -43,6 +43,12 @@ class Asked:
     def make_another(self, who: str, shot_id: str, changes: Mapping[str, str]) -> str:
         return self._done("make_another", who, shot_id, dict(changes))
 
+    def review(self, who: str, verdict: str, delivery_ids: Sequence[str], note: str) -> str:
+        return self._done("review", who, verdict, tuple(delivery_ids), note)
+
+    def reopen(self, who: str, delivery_ids: Sequence[str], note: str) -> str:
+        return self._done("reopen", who, tuple(delivery_ids), note)
+
 
 class Browser:
     """A client that takes the word of its visit from the page, as a browser does."""
