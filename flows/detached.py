@@ -18,6 +18,9 @@ from flows.request import Request
 from flows.settings import Settings
 from flows.workshop import workshop
 
+_started: list[subprocess.Popen[bytes]] = []
+"""What this process began and has not heard the end of yet."""
+
 
 def start(settings: Settings, what: str, subject: str, who: str, overrides: Sequence[str] = ()) -> Path:
     """Begin `what` in a session of its own; returns its log."""
@@ -26,7 +29,8 @@ def start(settings: Settings, what: str, subject: str, who: str, overrides: Sequ
     log = logs / f"{what}-{datetime.now(UTC):%y%m%d-%H%M%S}-{os.getpid()}.log"
     command = [sys.executable, "-m", "flows.detached", what, subject, who, *overrides]
     with log.open("ab") as file:
-        subprocess.Popen(
+        _started[:] = [one for one in _started if one.poll() is None]
+        child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -34,6 +38,7 @@ def start(settings: Settings, what: str, subject: str, who: str, overrides: Sequ
             start_new_session=True,
             env={**os.environ, "DAILIES_HOME": str(settings.home)},
         )
+    _started.append(child)
     return log
 
 

@@ -37,7 +37,9 @@ def health(request: Request, who: Viewer, desk: Annotated[Desk, Depends(desk_of)
     """How the house is."""
     found = desk.shared.get("health", lambda: facts.health(desk.catalog))
     lines = desk.shared.get("audit", lambda: facts.audit_rows(desk.catalog, limit=LINES))
-    return render(request, "health.html", {"title": "Health", "health": found, "checks": checks(found), "audit": lines})
+    facts_of = {"title": "Health", "health": found, "checks": checks(found), "audit": lines}
+    facts_of["workers"] = [one for one in found.workers if not is_away(one.worker)]
+    return render(request, "health.html", facts_of)
 
 
 def checks(found: Health) -> Sequence[Check]:
