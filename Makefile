@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # The demo keeps its catalog, store and Prefect's home beside the checkout, not in ~/.dailies.
 DEMO_HOME ?= $(CURDIR)/out/demo-home
 
-.PHONY: demo test check bench soak lock libraries clean
+.PHONY: demo test check bench soak lock libraries test-libraries clean
 
 demo: .venv/.base | libraries
 	DAILIES_HOME=$(DEMO_HOME) $(BIN)/dailies run manifests/examples/products.yaml --out out/products
@@ -16,7 +16,7 @@ demo: .venv/.base | libraries
 
 # As many tests at once as there are cores, those of one file one after the other; files in their own order, for sorted
 # by how many tests they hold the longest come last, and alone.
-test: .venv/.test | libraries
+test: .venv/.test | libraries test-libraries
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.test
@@ -34,6 +34,9 @@ soak: .venv/.test | libraries
 
 libraries:
 	@sh deploy/debian-libraries.sh
+
+test-libraries:
+	@sh deploy/debian-test-libraries.sh
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

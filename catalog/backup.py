@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Table, func, select
 from catalog.database import Database
 from catalog.errors import CatalogError
 from catalog.migrate import standing
-from catalog.tables import Base
+from catalog.tables import DERIVED, Base
 
 FORMAT = 1
 PAGE = 1_000
@@ -118,8 +118,8 @@ def _write(database: Database, archive: zipfile.ZipFile, revision: str, heard: H
 
 
 def _tables() -> list[Table]:
-    """Every table, those before that others refer to."""
-    return Base.metadata.sorted_tables
+    """Every table that is not made of others, those before that others refer to."""
+    return [table for table in Base.metadata.sorted_tables if table.name not in DERIVED]
 
 
 def _entry(table: str) -> str:

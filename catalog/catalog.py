@@ -8,6 +8,7 @@ from types import TracebackType
 from sqlalchemy import select
 
 from catalog.batches import BatchLedger
+from catalog.by_hand import HandLedger
 from catalog.claims import ClaimLedger
 from catalog.collection import CollectionLedger
 from catalog.database import Database
@@ -22,6 +23,8 @@ from catalog.licences import LicenceLedger
 from catalog.migrate import migrate
 from catalog.patience import Told
 from catalog.publication import PublicationLedger
+from catalog.reviews import ReviewLedger
+from catalog.rollups import RollupLedger
 from catalog.runs import RunLedger
 from catalog.store import StoreAddress, open_store
 from catalog.tables import Artifact
@@ -36,6 +39,7 @@ class Catalog(
     WorkerLedger,
     ClaimLedger,
     FailureLedger,
+    HandLedger,
     IncidentLedger,
     PublicationLedger,
     CollectionLedger,
@@ -44,6 +48,8 @@ class Catalog(
     DeliveryLedger,
     KnowledgeLedger,
     LicenceLedger,
+    ReviewLedger,
+    RollupLedger,
 ):
     """What happened, and the files it left. Safe to use from many threads; open one per process."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 
@@ -56,6 +58,8 @@ class Database:
         self._turn = threading.Lock() if self._sqlite else nullcontext()
         self.patience_seconds = patience_seconds
         self.told = told
+        self._watching, self._watched = threading.Lock(), f"{os.getpid()}.{time.time_ns():x}"
+        self._watch: Connection | None = None
 
     @property
     def name(self) -> str:
@@ -89,6 +93,21 @@ class Database:
                 yield connection
             finally:
                 self._open.connection = None
+
+    def version(self) -> str:
+        """Text that is another one after every transaction that wrote, whoever's; sometimes without one.
+
+        SQLite counts others' commits for each connection, so that one is kept for this; what it says holds in this
+        process. PostgreSQL tells which transactions are over, of every database of the server.
+        """
+        with self._faults():
+            if not self._sqlite:
+                with self.engine.connect() as connection:
+                    return str(connection.exec_driver_sql("SELECT CAST(pg_current_snapshot() AS text)").scalar_one())
+            with self._watching:
+                if self._watch is None:
+                    self._watch = self.engine.connect()
+                return f"{self._watched}.{self._watch.exec_driver_sql('PRAGMA data_version').scalar_one()}"
 
     def _writing(self) -> Connection | None:
         """The transaction this thread is writing in."""
@@ -152,4 +171,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        with self._watching:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
         self.engine.dispose()

@@ -97,6 +97,26 @@ def _postgresql_clock(element: _Clock, compiler: SQLCompiler, **kw: Any) -> str:
     return f"(clock_timestamp() + make_interval(secs => {shift}))" if shift else "clock_timestamp()"
 
 
+class _HourOf(FunctionElement[str]):
+    type = Word()
+    inherit_cache = True
+
+
+def hour_of(moment: ColumnElement[datetime]) -> _HourOf:
+    """The hour that a moment lies in, UTC, as text that sorts: `2026-11-21 07`."""
+    return _HourOf(moment)
+
+
+@compiles(_HourOf, "sqlite")
+def _sqlite_hour(element: _HourOf, compiler: SQLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction]
+    return f"substr({compiler.process(element.clauses, **kw)}, 1, 13)"
+
+
+@compiles(_HourOf, "postgresql")
+def _postgresql_hour(element: _HourOf, compiler: SQLCompiler, **kw: Any) -> str:  # pyright: ignore[reportUnusedFunction]
+    return f"to_char({compiler.process(element.clauses, **kw)} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24')"
+
+
 def upsert(connection: Connection, table: type[Any]) -> sqlite.Insert:
     """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` on both databases.
 
@@ -114,6 +134,17 @@ INSERTS: dict[str, Callable[[type[Any]], sqlite.Insert]] = {
 def starts_with(column: Any, prefix: str) -> ColumnElement[bool]:
     """`column` begins with `prefix`, by the key's index: text compares as bytes, and "~" sorts after all of an id's."""
     return and_(column >= prefix, column < prefix + "~")
+
+
+def shots_of_run(column: Any, run_id: Any) -> ColumnElement[bool]:
+    """`column` names a shot of the run (its id, or the column that has it), by any index that begins with it.
+
+    Ids of shots begin with their run's and a point; "/" is what comes after a point.
+    """
+    begin, end = (
+        (run_id + ".", run_id + "/") if isinstance(run_id, str) else (run_id + literal("."), run_id + literal("/"))
+    )
+    return and_(column >= begin, column < end)
 
 
 def one_publisher(connection: Connection) -> None:

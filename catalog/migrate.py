@@ -18,6 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select
 
+from catalog import derived
 from catalog.database import Database
 from catalog.dialect import one_publisher
 from catalog.errors import CatalogError
@@ -96,7 +97,20 @@ def migrate(database: Database, *, contract: bool = False) -> Standing:
         )
     if before.pending:
         patiently(lambda: _upgrade(database, before.head), seconds=_QUEUE_SECONDS, told=database.told)
+    elif not before.newer:
+        _mend(database)
     return before
+
+
+def _mend(database: Database) -> None:
+    """Bring back what keeps derived tables, where something has lost it."""
+    with database.read() as connection:
+        if derived.whole(connection):
+            return
+    with database.write() as connection:
+        one_publisher(connection)
+        if not derived.whole(connection):
+            derived.rebuild(connection)
 
 
 def _upgrade(database: Database, head: str) -> None:

@@ -38,17 +38,19 @@ from catalog.artifacts import ArtifactLedger
 from catalog.backup import PAGE, Backup, Heard, OpenBackup, opened
 from catalog.crosscheck import files_and_rows
 from catalog.database import Database
+from catalog.derived import rebuild
 from catalog.dialect import UtcDateTime, Word, clock, one_publisher
 from catalog.errors import CatalogError
 from catalog.ledger import write_audit
 from catalog.migrate import alembic_config, known_revisions
-from catalog.tables import Artifact, Base, Shot
+from catalog.migrations import triggers_0006 as triggers
+from catalog.tables import DERIVED, Artifact, Base, Shot
 
 TOKENS_AHEAD = 1_000_000
 """More claims than any shot sees between a backup and its restoring."""
 
 # Found out again by itself: a catalog with nothing else in it is as good as empty.
-_LEARNT = {"audit", "benchmarks", "compatibility", "duties", "pictures", "workers"}
+_LEARNT = {"audit", "benchmarks", "compatibility", "duties", "pictures", "workers", *DERIVED}
 _VERSION = "alembic_version"
 
 
@@ -71,8 +73,10 @@ def restore(database: Database, file: Path, *, who: str, replace: bool = False, 
             _check_empty(connection, database.name)
         _clear(connection, set(facts.tables))
         command.upgrade(alembic_config(connection), facts.revision)
+        triggers.drop(connection)  # they come back with what they keep, made from the rows at once
         _fill(connection, source, heard)
         command.upgrade(alembic_config(connection), "head")
+        rebuild(connection)
         connection.execute(update(Shot).values(lease_token=Shot.lease_token + TOKENS_AHEAD))
         write_audit(connection, who, "restore", file.name, {"made_at": facts.made_at, "rows": facts.rows})
     return facts

@@ -15,6 +15,7 @@ RUN sh deploy/debian-libraries.sh && rm -rf /var/lib/apt/lists/*
 
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY flows flows
+COPY dashboard dashboard
 COPY tasks tasks
 COPY models models
 COPY manifests manifests

@@ -22,6 +22,7 @@ RUN sh deploy/debian-libraries.sh \
 
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY flows flows
+COPY dashboard dashboard
 COPY tasks tasks
 COPY models models
 COPY manifests manifests

@@ -14,7 +14,7 @@ from catalog.errors import CatalogError
 from catalog.queries import latest_run, list_runs, run_status
 from catalog.runs import Priority
 from catalog.trace import trace as trace_lineage
-from flows import boards, up, weights, worker
+from flows import boards, dashboard_command, up, weights, worker
 from flows import doctor as doctoring
 from flows.backup import backup, migrate, restore
 from flows.chosen import chosen_run
@@ -69,6 +69,8 @@ app.command()(verify)
 app.command()(gc)
 app.add_typer(worker.app)
 app.command()(up.up)
+app.command()(dashboard_command.dashboard)
+app.add_typer(dashboard_command.tokens)
 
 MANIFEST = Annotated[Path, typer.Argument(help="The manifest, a YAML file.", show_default=False)]
 RUN = Annotated[str, typer.Argument(help="A run's id or its beginning; the latest run if left out.")]

@@ -49,6 +49,7 @@ class House:
         api: str,
         asked: Mapping[str, str],
         tell: Tell,
+        pages: socket.socket | None = None,
     ) -> None:
         self._settings, self._catalog, self._api, self._tell = settings, catalog, api, tell
         self._signals = 0
@@ -68,12 +69,14 @@ class House:
             )
         )
         self._workers = {station.name: Child(_worker(station, logs)) for station in stations}
+        self._page = f"http://127.0.0.1:{pages.getsockname()[1]}/" if pages is not None else ""
+        self._dashboard = [Child(_dashboard(pages, logs))] if pages is not None else []
 
     def keep(self, nightly: Path | None) -> int:
         """Start all, keep it running until a signal, end all; the exit status."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._heard)
-        children = [self._server, *self._workers.values()]
+        children = [self._server, *self._dashboard, *self._workers.values()]
         try:
             self._start(nightly)
             looked = time.monotonic()
@@ -87,7 +90,7 @@ class House:
             self._tell("up", "leaving", "stops; shots in work are given back (Ctrl-C again: at once)")
             # The server last: flow runs that are stopped still have something to say.
             stop_all(list(self._workers.values()), self._hurried)
-            stop_all([self._server], self._hurried)
+            stop_all([*self._dashboard, self._server], self._hurried)
         finally:
             for child in children:
                 child.kill()
@@ -112,7 +115,8 @@ class House:
             told.kill()
         if not self._signals:
             page = self._api.removesuffix("/api")
-            text = f"{page} is Prefect's page; `dailies run` in this home is worked here; Ctrl-C ends it"
+            shown = f"{self._page} shows what runs, " if self._page else ""
+            text = f"{shown}{page} is Prefect's page; `dailies run` in this home is worked here; Ctrl-C ends it"
             self._tell("up", "ready", text)
 
     def _answers(self) -> bool:
@@ -166,6 +170,12 @@ def _worker(station: Station, logs: Path) -> Program:
         restart_on_success=False,
         stop_seconds=30.0,  # it gives its own flow runs and Prefect worker ten each
     )
+
+
+def _dashboard(listening: socket.socket, logs: Path) -> Program:
+    fd = listening.fileno()
+    command = [sys.executable, "-c", f"from flows.dashboard_command import serve_socket; serve_socket({fd})"]
+    return Program("dashboard", command, logs / "dashboard.log", pass_fds=(fd,), stop_seconds=5.0)
 
 
 def _deployments(settings: Settings, nightly: Path | None) -> Program:

@@ -13,7 +13,7 @@ from flows.settings import Settings
 from flows.up_file import read_up
 
 
-def run_parent(kind: str, *, quiet: bool, **parameters: Any) -> tuple[Any, float]:
+def run_parent(kind: str, *, quiet: bool, triggered_by: str = "cli", **parameters: Any) -> tuple[Any, float]:
     """Run the parent flow of a manifest's kind: its `flows.run.Outcome`, and seconds in all."""
     settings = Settings()
     join(settings)
@@ -26,7 +26,7 @@ def run_parent(kind: str, *, quiet: bool, **parameters: Any) -> tuple[Any, float
         told.waiting("starting Prefect", ready)
         listener.set(told)
         with cancelled_by_interrupt(settings, lambda: "" if told.kept_elsewhere else told.run_id, told.say):
-            return flow(triggered_by="cli", **parameters), told.seconds
+            return flow(triggered_by=triggered_by, **parameters), told.seconds
 
 
 def join(settings: Settings) -> None:

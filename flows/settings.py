@@ -57,6 +57,8 @@ class Settings(BaseSettings):
         description="Days that superseded deliveries stay, and the pictures only they need; 0: ever.",
     )
     price_cpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of this machine, for estimates.")
+    price_gpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of a GPU, for what work has cost.")
+    currency: str = Field(default="", max_length=8, description="What stands before sums of money, such as € or USD.")
 
     @field_validator("home", "weights_dir", "cache_dir")
     @classmethod

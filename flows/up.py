@@ -15,6 +15,7 @@ import typer
 
 from catalog.catalog import Catalog
 from flows import prefect_home
+from flows.dashboard_command import PORT as DASHBOARD_PORT
 from flows.house import House
 from flows.json_output import JSON
 from flows.request import Request
@@ -36,10 +37,13 @@ def up(
         str, typer.Option(help="Address to listen on; beyond loopback only with a password.")
     ] = "127.0.0.1",
     cpu_slots: Annotated[int, typer.Option("--cpu-slots", min=1, max=64, help="Batches the cpu worker takes.")] = 1,
+    dashboard_port: Annotated[
+        int, typer.Option("--dashboard-port", min=0, max=65535, help="Of the dashboard, on loopback; 0: none.")
+    ] = DASHBOARD_PORT,
     nightly: Annotated[Path | None, typer.Option(help="A manifest to run every night at 01:00 UTC.")] = None,
     as_json: JSON = False,
 ) -> int:
-    """Prefect's server, its schedules, a control worker, a cpu worker and one gpu worker per card, until Ctrl-C.
+    """Prefect's server, its schedules, the dashboard, workers (control, cpu, one gpu per card), until Ctrl-C.
 
     Whatever of it dies is started again. `dailies run` in another shell uses it. Logs are in the home's `logs`.
     """
@@ -54,7 +58,7 @@ def up(
         raise InputError(Problem("MANIFEST_MISSING", f"--nightly: there is no file {nightly}", "check the path"))
     if nightly is not None:
         Request(nightly).load()  # one that cannot be read would keep everything from starting
-    with _alone(settings.home), _listening(host, port) as listening:
+    with _alone(settings.home), _listening(host, port) as listening, _pages(dashboard_port) as pages:
         stations = _stations(settings, cpu_slots)
         place = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         api = f"http://{f'[{place}]' if ':' in place else place}:{port}/api"
@@ -63,7 +67,7 @@ def up(
         if password := asked.get("PREFECT_SERVER_API_AUTH_STRING"):
             os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
         with Catalog.open(settings.catalog_url, settings.store) as catalog:
-            house = House(settings, catalog, stations, listening, api, asked, _printer(as_json))
+            house = House(settings, catalog, stations, listening, api, asked, _printer(as_json), pages)
             write_up(settings.home, api)
             try:
                 return house.keep(nightly.absolute() if nightly else None)
@@ -111,6 +115,16 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         found = f"{host}:{port} cannot be listened on: {error.strerror}"
         raise InputError(Problem("PORT_TAKEN", found, "stop what listens there, or use another --port")) from error
     with listening:
+        yield listening
+
+
+@contextmanager
+def _pages(port: int) -> Iterator[socket.socket | None]:
+    """The dashboard's socket, ours for the same reason; None where it is not wanted."""
+    if not port:
+        yield None
+        return
+    with _listening("127.0.0.1", port) as listening:
         yield listening
 
 

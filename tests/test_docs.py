@@ -30,7 +30,7 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
     if not any(part.startswith(".") or part == "out" for part in path.relative_to(ROOT).parts)
 )
-ROOMS = ("flows", "tasks", "models", "manifests", "catalog")
+ROOMS = ("flows", "dashboard", "tasks", "models", "manifests", "catalog")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -211,7 +211,7 @@ def test_relative_links_lead_somewhere(document: str) -> None:
             assert (path.parent / target.partition("#")[0]).exists(), f"{document}: {target} leads nowhere"
 
 
-@pytest.mark.parametrize("room", ["flows", "tasks", "models", "deploy"])
+@pytest.mark.parametrize("room", ["flows", "dashboard", "tasks", "models", "deploy"])
 def test_a_rooms_readme_names_its_files(room: str) -> None:
     text = (ROOT / room / "README.md").read_text(encoding="utf-8")
     files = {path.name for path in (ROOT / room).iterdir() if path.suffix in (".py", ".sh", ".yaml")}

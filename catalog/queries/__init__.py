@@ -2,6 +2,7 @@
 
 from catalog.queries.attempts import Attempt, attempt
 from catalog.queries.batches import BatchRow, IdleShot, OpenBatch, batch, idle_shots, open_batches
+from catalog.queries.files import StoredFile, stored_file
 from catalog.queries.incidents import IncidentRow, incident_counts, incidents_of
 from catalog.queries.names import Kind, resolve
 from catalog.queries.runs import (
@@ -37,6 +38,7 @@ __all__ = [
     "Running",
     "ShotRow",
     "StageTotal",
+    "StoredFile",
     "WorkerRow",
     "attempt",
     "batch",
@@ -61,6 +63,7 @@ __all__ = [
     "shot",
     "shots_in_batch",
     "shots_of",
+    "stored_file",
     "unkept_runs",
     "version_of",
     "workers",

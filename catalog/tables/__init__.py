@@ -2,6 +2,7 @@
 
 from catalog.tables.base import Base
 from catalog.tables.duties import Duty
+from catalog.tables.facts import DERIVED, Card, ReviewEntry, Rolled, RunWeights, ShotHour, StageHour, StoreTally
 from catalog.tables.knowledge import Benchmark, Compatibility, Picture, Weights
 from catalog.tables.licences import LicenceGrant
 from catalog.tables.results import (
@@ -18,12 +19,14 @@ from catalog.tables.results import (
 from catalog.tables.work import Audit, Batch, BatchShot, Incident, Rendition, Run, Shot, ShotTag, Worker
 
 __all__ = [
+    "DERIVED",
     "Artifact",
     "Audit",
     "Base",
     "Batch",
     "BatchShot",
     "Benchmark",
+    "Card",
     "Compatibility",
     "Delivery",
     "Duty",
@@ -36,11 +39,17 @@ __all__ = [
     "Picture",
     "Rendition",
     "Review",
+    "ReviewEntry",
+    "Rolled",
     "Run",
+    "RunWeights",
     "Shot",
     "ShotDelivery",
     "ShotExecution",
+    "ShotHour",
     "ShotTag",
+    "StageHour",
+    "StoreTally",
     "Weights",
     "Worker",
 ]

@@ -19,6 +19,8 @@ VERDICTS = ("approved", "rejected", "redo")
 _DONE = text("state = 'done'")
 _PUBLISHING = text("state = 'publishing'")
 _CURRENT = text("state = 'current'")
+_ENDED = text("ended_at IS NOT NULL")
+_REUSED = text("NOT made")
 
 
 class Artifact(Base):
@@ -57,6 +59,7 @@ class Execution(Base):
         Index(None, "shot_id"),
         Index(None, "grant_id"),
         Index(None, "stage", "engine", "host", "ended_at"),
+        Index("ix_executions_ended", "ended_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -130,7 +133,10 @@ class ShotExecution(Base):
     """A shot stands on an execution; `rendition` is empty where it serves all of them."""
 
     __tablename__ = "shot_executions"
-    __table_args__ = (Index(None, "execution_id"),)
+    __table_args__ = (
+        Index(None, "execution_id"),
+        Index("ix_shot_executions_reused", "shot_id", "execution_id", sqlite_where=_REUSED, postgresql_where=_REUSED),
+    )
 
     shot_id: Mapped[str] = mapped_column(ForeignKey("shots.id"), primary_key=True)
     execution_id: Mapped[str] = mapped_column(ForeignKey("executions.id"), primary_key=True)
@@ -212,7 +218,7 @@ class Measurement(Base):
 
 
 class Review(Base):
-    """One verdict by a person."""
+    """One verdict by a person; the newest of a delivery counts, unless it was withdrawn."""
 
     __tablename__ = "reviews"
     __table_args__ = (one_of("verdict", VERDICTS), Index(None, "delivery_id"))
@@ -223,3 +229,5 @@ class Review(Base):
     note: Mapped[str]
     reviewer: Mapped[str]
     reviewed_at: Mapped[datetime] = mapped_column(default=clock())
+    withdrawn_at: Mapped[datetime | None]
+    """When somebody opened it again."""

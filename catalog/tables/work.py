@@ -17,6 +17,10 @@ BATCH_STATES = ("planned", "running", "done", "failed", "cancelled")
 WORKER_STATES = ("active", "draining", "drained", "stopped")
 PRIORITIES = ("urgent", "normal", "low")
 
+_ENDED = text("ended_at IS NOT NULL")
+_REFUSED = text("state IN ('failed', 'quarantined')")
+_OPEN = text("state IN ('planned', 'running')")
+
 
 class Run(Base):
     """One submission of one manifest."""
@@ -70,6 +74,8 @@ class Shot(Base):
             sqlite_where=text("state = 'claimed'"),
             postgresql_where=text("state = 'claimed'"),
         ),
+        Index("ix_shots_ended", "ended_at", "state", sqlite_where=_ENDED, postgresql_where=_ENDED),
+        Index("ix_shots_refused", "run_id", "error_code", "id", sqlite_where=_REFUSED, postgresql_where=_REFUSED),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -161,7 +167,11 @@ class Batch(Base):
     """Some shots of a run, worked by one `render` flow run."""
 
     __tablename__ = "batches"
-    __table_args__ = (one_of("state", BATCH_STATES), Index(None, "run_id", "state"))
+    __table_args__ = (
+        one_of("state", BATCH_STATES),
+        Index(None, "run_id", "state"),
+        Index("ix_batches_open", "state", "pool", "queue", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))

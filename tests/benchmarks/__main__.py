@@ -13,6 +13,7 @@ QUICK = {
     "animatic": ["--quick"],
     "camera": ["--rounds", "1"],
     "gpu": ["--small", "--device", "cpu", "--out", "/tmp/dailies-gpu-small"],
+    "first_paint": ["--quick"],
     "flow": ["--size", "320x180", "--frames", "3", "--rounds", "1"],
     "memory": ["--quick"],
     "overhead": ["--quick"],

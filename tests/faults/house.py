@@ -62,9 +62,10 @@ class House:
         """Start `dailies up`, and wait until its API answers."""
         with_schema(self.home / "prefect")
         before = self._told()
+        code = "from flows.cli import main; main()"
         with (self.home.parent / "up.log").open("ab") as log:
             self._up = subprocess.Popen(
-                [sys.executable, "-c", "from flows.cli import main; main()", "up", *self.arguments],
+                [sys.executable, "-c", code, "up", "--dashboard-port", "0", *self.arguments],
                 env=self.environment,
                 cwd=self.home.parent,
                 stdin=subprocess.DEVNULL,

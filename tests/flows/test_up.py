@@ -68,7 +68,7 @@ def up(home: Workroom, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
         log.unlink(missing_ok=True)
         with log.open("ab") as lines:
             process = subprocess.Popen(
-                [sys.executable, "-c", code, "up", "--port", port, "--json"],
+                [sys.executable, "-c", code, "up", "--port", port, "--dashboard-port", "0", "--json"],
                 env={**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_WORKER_QUERY_SECONDS": "2"},
                 stdout=lines,
                 stderr=lines,

@@ -1,0 +1,17 @@
+"""The same facts as JSON, and the document that describes them."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from dashboard.api import act, read
+
+router = APIRouter(prefix="/api")
+for part in (read, act):
+    router.include_router(part.router)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def document(request: Request) -> dict[str, Any]:
+    """OpenAPI's, for whoever may come in."""
+    return request.app.openapi()

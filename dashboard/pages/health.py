@@ -1,0 +1,66 @@
+"""Health: whether everything is there that has to be, what was survived of late, and who did what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from catalog import facts
+from catalog.facts import Health
+from dashboard.auth import Viewer
+from dashboard.desk import Desk, desk_of
+from dashboard.pages.today import is_away
+from dashboard.render import render
+from dashboard.words import size
+
+router = APIRouter()
+
+LINES = 30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that has to be well; `remedy` where it is not."""
+
+    name: str
+    well: bool
+    found: str
+    remedy: str = ""
+
+
+@router.get("/health")
+def health(request: Request, who: Viewer, desk: Annotated[Desk, Depends(desk_of)]) -> Response:
+    """How the house is."""
+    found = desk.shared.get("health", lambda: facts.health(desk.catalog))
+    lines = desk.shared.get("audit", lambda: facts.audit_rows(desk.catalog, limit=LINES))
+    facts_of = {"title": "Health", "health": found, "checks": checks(found), "audit": lines}
+    facts_of["workers"] = [one for one in found.workers if not is_away(one.worker)]
+    return render(request, "health.html", facts_of)
+
+
+def checks(found: Health) -> Sequence[Check]:
+    """What is looked at first in the morning."""
+    lost = [one.worker.name for one in found.workers if not one.lives and not is_away(one.worker)]
+    live = sum(one.lives for one in found.workers)
+    workers = f"{live} live" + (f", silent: {', '.join(lost)}" if lost else "")
+    return [
+        Check("Database", True, f"{found.dialect}, revision {found.revision}"),
+        Check(
+            "Store",
+            found.store_fault is None,
+            found.store_fault or f"{size(found.free_bytes)} free",
+            "mount or start it again; work goes on by itself",
+        ),
+        Check("Files", not found.damaged, f"{found.damaged} damaged", "`dailies verify` says which run mends them"),
+        Check("Workers", not lost, workers, "look at the machine; its shots go to others by themselves"),
+        Check(
+            "Leases",
+            not found.expired_leases,
+            f"{found.expired_leases} ran out",
+            "`reconcile` takes them back where `dailies up` runs; else `dailies resume`",
+        ),
+    ]

@@ -1,0 +1,116 @@
+"""Search, costs and health, and the same as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from fastapi.testclient import TestClient
+
+from catalog.queries import deliveries_of
+from dashboard.settings import Rates
+from tests.dashboard.conftest import Asked, Browser
+from tests.dashboard.gallery import HOSTILE, Gallery
+
+
+def test_shots_are_found_by_what_people_know(client: TestClient, gallery: Gallery) -> None:
+    run_id = gallery.night()
+    digest = deliveries_of(gallery.catalog, run_id=run_id)[0].delivery.artifact
+    for words in ("SKU-1", "Product 1", digest[:10], "spring item1"):
+        page = client.get("/search", params={"q": words}).text
+        assert f"/shots/{run_id}.00001" in page, words
+    assert "ENGINE_FAILED" in client.get("/search?error=ENGINE_FAILED").text
+    assert "Nothing is like that" in client.get("/search?q=zeppelin").text
+
+
+@pytest.mark.parametrize(
+    "typed", ['"', "'; DROP TABLE shots", "a AND", "NEAR(", "*", "%", "\\", "mug:*", HOSTILE, "\x00", "é" * 300]
+)
+def test_whatever_is_typed_is_only_looked_up(client: TestClient, gallery: Gallery, typed: str) -> None:
+    gallery.night()
+    for field in ("q", "engine", "weights", "error"):
+        answer = client.get("/search", params={field: typed})
+        assert answer.status_code == 200 and HOSTILE not in answer.text, (field, typed)
+    assert client.get("/search", params={"since": typed}).status_code == 400
+    assert client.get("/search", params={"q": "a", "after": typed}).status_code == 409
+
+
+def test_costs_are_told_by_day_run_and_engine(client: TestClient, gallery: Gallery) -> None:
+    run_id = gallery.night()
+    assert "Spring counter" in client.get("/costs?by=run").text and run_id[-7:] in client.get("/costs?by=run").text
+    assert "camera" in client.get("/costs?by=engine").text
+    assert "Nothing was run then" in client.get("/costs?since=2020-01-01&until=2020-01-02").text
+    assert client.get("/costs?by=nonsense").status_code == 200
+
+
+def test_money_is_gpu_time_by_its_rate_and_the_rest_by_the_cpus() -> None:
+    assert Rates(gpu_hour=3.6, cpu_hour=0.36).money(1800.0, 1000.0) == pytest.approx(1.0 + 0.08)
+    assert not Rates().known
+
+
+def test_health_says_what_is_wrong_and_what_to_do(client: TestClient, gallery: Gallery) -> None:
+    run_id = gallery.night()
+    assert "All is well" in client.get("/health").text
+    gallery.catalog.mark_damaged(deliveries_of(gallery.catalog, run_id=run_id)[0].delivery.artifact, "a test")
+    client.app.state.desk.shared.forget()  # type: ignore[attr-defined]
+    page = client.get("/health").text
+    assert "Something needs you" in page and "1 damaged" in page and "dailies verify" in page
+    assert "submit" in page and run_id in page, "who did what"
+
+
+def test_the_api_says_what_the_pages_say(client: TestClient, gallery: Gallery) -> None:
+    run_id = gallery.night()
+    (run,) = client.get("/api/runs").json()
+    assert (run["id"], run["shots"]) == (run_id, {"done": 2, "failed": 1, "quarantined": 1})
+    assert [shot["position"] for shot in client.get(f"/api/runs/{run_id}/shots?after=1&limit=2").json()] == [2, 3]
+    first, second = client.get(f"/api/runs/{run_id}/deliveries").json()
+    assert client.get(first["media"]).status_code == 200 and first["preset"] == second["preset"] == "web_1080p"
+    shot = client.get(f"/api/shots/{run_id}.00001").json()
+    assert [one["stage"] for one in shot["executions"]] == ["prepare", "animate", "encode"]
+    assert client.get(f"/api/shots/{run_id}.00001/lineage").json()["roots"][0]["kind"] == "shot"
+    assert client.get("/api/search?q=SKU-1").json()[0]["id"] == f"{run_id}.00001"
+    assert client.get("/api/review/progress").json()["waiting"] == 2
+    assert client.get("/api/costs?by=engine").json()[0]["money"] == 0.0
+    assert client.get("/api/health").json()["damaged"] == 0
+    missing = client.get("/api/runs/nowhere/shots")
+    assert missing.status_code == 404 and set(missing.json()) == {"code", "message", "remedy"}
+
+
+def test_programs_act_with_a_token_of_their_own(
+    guarded: TestClient, words: Mapping[str, str], asked: Asked, gallery: Gallery
+) -> None:
+    run_id = gallery.night()
+    operator = {"authorization": f"Bearer {words['operator']}"}
+    submitted = guarded.post("/api/runs", json={"manifest": "version: 1"}, headers=operator)
+    assert (submitted.status_code, submitted.json()) == (202, {"said": "done: submit"})
+    body = {"deliveries": ["d1"], "verdict": "approved"}
+    assert guarded.post("/api/reviews", json=body, headers=operator).status_code == 200
+    assert guarded.post(f"/api/runs/{run_id}/cancel", headers=operator).status_code == 202
+    assert [call[:2] for call in asked.calls] == [(what, "a operator") for what in ("submit", "review", "cancel")]
+    viewer = {"authorization": f"Bearer {words['viewer']}"}
+    assert guarded.get("/api/runs", headers=viewer).status_code == 200
+    assert guarded.post("/api/runs", json={"manifest": "x"}, headers=viewer).status_code == 403
+    assert guarded.post("/api/runs", json={"manifest": "x"}).status_code == 401
+    assert len(asked.calls) == 3
+
+
+def test_every_route_of_the_api_is_in_its_document(client: TestClient) -> None:
+    document = client.get("/api/openapi.json").json()
+    told = {path for path in document["paths"] if path.startswith("/api/")}
+    assert {"/api/runs", "/api/runs/{run_id}/deliveries", "/api/shots/{shot_id}", "/api/reviews"} <= told
+    assert all(not path.startswith("/do/") for path in document["paths"])
+    assert document["info"]["title"] == "Dailies"
+
+
+def test_the_api_refuses_what_it_does_not_know(browser: Browser, asked: Asked) -> None:
+    for path, body in (
+        ("/api/shots/retry", {"shots": []}),
+        ("/api/shots/retry", {"shots": ["../x y"]}),
+        ("/api/shots/x/another", {"changes": {"source": "/etc/passwd"}}),
+        ("/api/reviews", {"deliveries": ["d"], "verdict": "splendid"}),
+        ("/api/runs", {"manifest": ""}),
+    ):
+        headers = {"X-CSRF-Token": browser.word()}
+        answer = browser.client.post(path, json=body, headers=headers)
+        assert answer.status_code == 422 and answer.json()["code"] == "BAD_REQUEST", (path, body)
+    assert asked.calls == []

@@ -1,0 +1,103 @@
+"""What people do in the dashboard, carried out on a real catalog; what would be started is only noted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from catalog.queries import run, shots_of
+from dashboard.errors import Refused
+from flows import detached
+from flows.actions import FlowActions
+from flows.cli import command
+from flows.request import Request
+from tests.workroom import Workroom
+
+Started = list[tuple[str, ...]]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    found: Started = []
+
+    def note(settings: object, what: str, subject: str, who: str, overrides: Sequence[str] = ()) -> Path:
+        found.append((what, subject, who, *overrides))
+        return Path("log")
+
+    monkeypatch.setattr(detached, "start", note)
+    return found
+
+
+@pytest.fixture
+def actions(room: Workroom, started: Started) -> Iterator[FlowActions]:
+    with room.tools() as tools:
+        yield FlowActions(tools.catalog, room.settings)
+
+
+def test_a_manifest_is_submitted_as_text(room: Workroom, actions: FlowActions, started: Started) -> None:
+    room.picture("a.png")
+    manifest = room.manifest([{"id": "a", "source": "a.png"}], roots=[str(room.folder)])
+    said = actions.submit("anna", manifest.read_text())
+    assert said == "tests is being planned, 1 shot; it appears under Today"
+    ((what, path, who),) = started
+    assert (what, who) == ("run", "anna") and Path(path).parent == room.settings.home / "submitted"
+    assert len(Request(Path(path)).load().shots) == 1
+    actions.submit("anna", f"{manifest}\n")
+    assert started[1] == ("run", str(manifest), "anna"), "the absolute path of a manifest will do"
+
+
+def test_a_manifest_that_is_wrong_starts_nothing(actions: FlowActions, started: Started) -> None:
+    for wrong, code in (
+        ("version: 1\nname: x\nrows: [{id: a, sorce: b.png}]\n", "UNKNOWN_KEY"),
+        (": [", "YAML_BROKEN"),
+    ):
+        with pytest.raises(Refused) as refused:
+            actions.submit("anna", wrong)
+        assert refused.value.status == 422 and refused.value.code, code
+    assert started == []
+
+
+def test_another_is_made_of_a_shots_own_words(room: Workroom, actions: FlowActions, started: Started) -> None:
+    room.picture("a.png")
+    done = room.run(room.manifest([{"id": "a", "source": "a.png", "title": "<b>Mug</b>", "motion": {"move": "push"}}]))
+    with room.tools() as tools:
+        (shot,) = shots_of(tools.catalog, done.run_id)
+    actions.make_another("anna", shot.id, {"motion.move": "arc", "seed": "7", "nonsense": "x"})
+    ((what, path, who, *words),) = started
+    assert (what, who, words) == ("run", "anna", ["motion.move=arc", "seed=7"])
+    (row,) = yaml.safe_load(Path(path).read_text())["rows"]
+    assert (row["id"], row["title"]) == ("a-move-arc-seed-7", "<b>Mug</b>")
+    (asked,) = Request(Path(path), tuple(words)).load().shots
+    assert (asked.ask.motion.move, asked.ask.seed, asked.ask.title) == ("arc", 7, "<b>Mug</b>")
+    with pytest.raises(Refused):
+        actions.make_another("anna", shot.id, {"motion.move": "sideways"})
+
+
+def test_a_run_is_cancelled_at_once_and_kept_to_its_end(room: Workroom, actions: FlowActions, started: Started) -> None:
+    room.picture("a.png")
+    request = Request(room.manifest([{"id": "a", "source": "a.png"}]))
+    with room.tools() as tools:
+        run_id = room.submit(tools, request.plan(tools, request.load()))
+        actions.cancel("anna", run_id)
+        assert run(tools.catalog, run_id).state == "cancelling"
+        assert [one.state for one in shots_of(tools.catalog, run_id)] == ["cancelled"]
+        actions.retry("anna", [one.id for one in shots_of(tools.catalog, run_id)])
+        assert [one.state for one in shots_of(tools.catalog, run_id)] == ["waiting"]
+    assert started == [("keep", run_id, "anna"), ("keep", run_id, "anna")]
+
+
+def test_tokens_are_made_listed_and_taken_back(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DAILIES_HOME", str(room.settings.home))
+    assert command(["dashboard", "--host", "10.255.255.1"]) == 2, "nobody has a token yet"
+    assert "NO_TOKENS" in capsys.readouterr().err
+    assert command(["token", "add", "anna", "--role", "reviewer"]) == 0
+    assert command(["token", "add", "anna", "--role", "viewer"]) == 2
+    assert "TOKEN_EXISTS" in capsys.readouterr().err
+    assert command(["token", "list"]) == 0 and "anna: reviewer" in capsys.readouterr().out
+    assert command(["dashboard", "--host", "0.0.0.0"]) == 2 and "NO_NAME" in capsys.readouterr().err
+    assert command(["token", "remove", "anna"]) == 0 and command(["token", "remove", "anna"]) == 2
