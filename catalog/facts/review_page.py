@@ -111,7 +111,7 @@ def review_queue(
         query = query.where(_beyond(after))
     with catalog.database.read() as connection:
         rows = connection.execute(query).all()
-        clips = _clips(connection, rows)
+        clips = _clips(connection, rows) if rows else {}
     return [
         ReviewItem(
             shot_id=row.shot_id,
@@ -135,6 +135,8 @@ def review_queue(
 def review_progress(catalog: Ledger, *, run_id: str | None = None, policy: Policy = Everything()) -> ReviewProgress:
     """How far the review of a run, or of everything, has come."""
     counted = select(ReviewEntry.verdict, func.count()).where(*_wanted(run_id, policy)).group_by(ReviewEntry.verdict)
+    if run_id is None:  # all of them, by the index that has everything asked for: SQLite would choose another
+        counted = counted.where(ReviewEntry.draw >= "")
     with catalog.database.read() as connection:
         counts = dict[str | None, int](connection.execute(counted).all())
     return ReviewProgress(
