@@ -8,17 +8,32 @@ that has stamped its end may not have committed yet.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
-from catalog.dialect import clock, hour_of, upsert
+from catalog.dialect import UtcDateTime, clock, hour_of, upsert
 from catalog.ledger import Ledger
-from catalog.tables import Execution, Rolled, RunWeights, Shot, ShotHour, StageHour
+from catalog.tables import Execution, Rolled, RunWeights, Shot, ShotHour, StageHour, StoreTally
 
-EDGES = (*(step * 10**power for power in range(-2, 4) for step in (1.0, 1.5, 2.2, 3.3, 4.7, 6.8)), float("inf"))
+_STEPS = (1.0, 1.5, 2.2, 3.3, 4.7, 6.8)
+EDGES = (*(round(step * 10**power, 3) for power in range(-2, 4) for step in _STEPS), float("inf"))
 """Seconds: an execution counts in the first bucket whose edge is no less."""
 LAG_SECONDS = 120.0
 """Twice as long as PostgreSQL lets a transaction sleep (catalog/connection.py)."""
@@ -26,6 +41,9 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Before anything that can have ended: a new catalog, or one that was restored, begins there."""
 AT_ONCE = 20_000
 """Ends that are added up in one transaction: others wait to write meanwhile."""
+
+FEW_TALLIES = 100
+"""Rows of the store's tallies that are left as they are."""
 
 _COUNTED = ("done", "failed", "void")
 _KEYS = ("run_id", "hour", "stage", "engine", "state", "bucket")
@@ -44,7 +62,26 @@ class RollupLedger(Ledger):
         for name in ("executions", "shots"):
             while some := self._some(name):
                 done += some
+        self._tally()
         return done
+
+    def _tally(self) -> None:
+        """Make one row again of all that was said of artifacts of one kind and state."""
+        with self.database.write() as connection:
+            if (connection.scalar(select(func.count()).select_from(StoreTally)) or 0) < FEW_TALLIES:
+                return
+            said = delete(StoreTally).returning(StoreTally.kind, StoreTally.state, StoreTally.files, StoreTally.bytes)
+            sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+            for kind, state, files, size in connection.execute(said):
+                sums[kind, state][0] += files
+                sums[kind, state][1] += size
+            connection.execute(
+                insert(StoreTally),
+                [
+                    {"kind": kind, "state": state, "files": files, "bytes": size}
+                    for (kind, state), (files, size) in sums.items()
+                ],
+            )
 
     def _some(self, name: str) -> int:
         ended: Any = Execution.ended_at if name == "executions" else Shot.ended_at
@@ -71,60 +108,66 @@ def rolled_until(connection: Connection, name: str) -> datetime:
     return connection.scalar(select(Rolled.until).where(Rolled.name == name)) or _BEGINNING
 
 
-def bucket_of(seconds: float | None) -> int:
-    """Which of `EDGES` a time falls under; -1 where nobody knows it."""
-    return -1 if seconds is None else bisect_left(EDGES, seconds)
-
-
-def ended_executions(*wanted: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    """Executions that ended, grouped as `stage_hours` has them; without `run_id` where it is of no shot."""
-    bucket = case(
-        (Execution.seconds.is_(None), -1),
-        *((Execution.seconds <= edge, place) for place, edge in enumerate(EDGES[:-1])),
-        else_=len(EDGES) - 1,
-    )
+def _ended(bucket: ColumnElement[int], *, grouped: bool) -> Select[*tuple[Any, ...]]:
     columns = (
         func.coalesce(Shot.run_id, "").label("run_id"),
         hour_of(Execution.ended_at).label("hour"),  # type: ignore[arg-type]
         Execution.stage,
         Execution.engine,
         Execution.state,
-        bucket.label("bucket"),
     )
     return (
         select(
             *columns,
+            bucket.label("bucket"),
             func.count().label("executions"),
             func.coalesce(func.sum(Execution.seconds), 0.0).label("seconds"),
             func.coalesce(func.sum(Execution.gpu_seconds), 0.0).label("gpu_seconds"),
         )
         .outerjoin(Shot, Shot.id == Execution.shot_id)
-        .where(Execution.ended_at.is_not(None), Execution.state.in_(_COUNTED), *wanted)
-        .group_by(*columns)
+        .where(*_between(Execution.ended_at), Execution.state.in_(_COUNTED))
+        .group_by(*columns, *([bucket] if grouped else []))
     )
 
 
-def _between(column: Any, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return column > since, column <= until
+def _between(column: Any) -> tuple[ColumnElement[bool], ...]:
+    """Bound to `since` (left out) and `until`."""
+    kind = UtcDateTime()
+    return column.is_not(None), column > bindparam("since", type_=kind), column <= bindparam("until", type_=kind)
+
+
+# Built once: the buckets make a statement of many parts.
+_BUCKET = case(
+    (Execution.seconds.is_(None), -1),
+    *((Execution.seconds <= edge, place) for place, edge in enumerate(EDGES[:-1])),
+    else_=len(EDGES) - 1,
+)
+ENDED = _ended(_BUCKET, grouped=True)
+"""Executions that ended after `since`, until `until`, grouped as `stage_hours` has them."""
+ENDED_UNTIMED = _ended(literal_column("-1"), grouped=False)
+"""The same without looking how long each took."""
+ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
+"""An `until` that leaves nothing out."""
 
 
 def _add_executions(connection: Connection, since: datetime, until: datetime) -> None:
-    ended = ended_executions(*_between(Execution.ended_at, since, until))
-    new = upsert(connection, StageHour).from_select([*_KEYS, *_SUMS], ended)
+    new = upsert(connection, StageHour).from_select([*_KEYS, *_SUMS], ENDED)
     sums = {name: getattr(StageHour, name) + new.excluded[name] for name in _SUMS}
-    connection.execute(new.on_conflict_do_update(index_elements=_KEYS, set_=sums))
+    added = new.on_conflict_do_update(index_elements=_KEYS, set_=sums)
+    connection.execute(added, {"since": since, "until": until})
 
 
 def _add_shots(connection: Connection, since: datetime, until: datetime) -> None:
     hour = hour_of(Shot.ended_at)  # type: ignore[arg-type]
     ended = (
         select(hour.label("hour"), Shot.state, func.count().label("shots"))
-        .where(Shot.ended_at.is_not(None), *_between(Shot.ended_at, since, until))
+        .where(*_between(Shot.ended_at))
         .group_by(hour, Shot.state)
     )
     new = upsert(connection, ShotHour).from_select(["hour", "state", "shots"], ended)
     more = {"shots": ShotHour.shots + new.excluded.shots}
-    connection.execute(new.on_conflict_do_update(index_elements=["hour", "state"], set_=more))
+    added = new.on_conflict_do_update(index_elements=["hour", "state"], set_=more)
+    connection.execute(added, {"since": since, "until": until})
 
 
 def _add_weights(connection: Connection, since: datetime, until: datetime) -> None:
@@ -132,10 +175,10 @@ def _add_weights(connection: Connection, since: datetime, until: datetime) -> No
     sets = (
         select(Shot.run_id, func.min(Execution.id))
         .join(Shot, Shot.id == Execution.shot_id)
-        .where(Execution.ended_at.is_not(None), *_between(Execution.ended_at, since, until), text != "{}")
+        .where(*_between(Execution.ended_at), text != "{}")
         .group_by(Shot.run_id, text)
     )
-    examples = {example: run_id for run_id, example in connection.execute(sets).all()}
+    examples = {example: run_id for run_id, example in connection.execute(sets, {"since": since, "until": until})}
     if not examples:
         return
     weights = connection.execute(select(Execution.id, Execution.weights).where(Execution.id.in_(list(examples))))

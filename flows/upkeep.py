@@ -64,6 +64,7 @@ def upkeep(nights: int = NIGHTS, again: bool = False) -> Upkeep:
 
 def _do(catalog: Catalog, settings: Settings, nights: int, hold: Callable[[], None]) -> Upkeep:
     files = read = 0
+    catalog.roll_up()  # where no dashboard does so every minute
 
     def heard(count: int, size: int) -> None:
         nonlocal files, read

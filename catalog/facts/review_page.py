@@ -111,7 +111,7 @@ def review_queue(
         query = query.where(_beyond(after))
     with catalog.database.read() as connection:
         rows = connection.execute(query).all()
-        clips = _clips(connection, rows)
+        clips = _clips(connection, rows) if rows else {}
     return [
         ReviewItem(
             shot_id=row.shot_id,

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select, text
 
 from catalog.dialect import shots_of_run
+from catalog.facts.runs import REFUSED
 from catalog.facts.spent import Spent, spent
 from catalog.ledger import Ledger
 from catalog.tables import (
@@ -156,14 +157,13 @@ def _verdicts(connection: Connection, shots: Sequence[str]) -> dict[str, str | N
 
 def facets(catalog: Ledger, run_id: str) -> Facets:
     """What a run's shots can be narrowed by."""
-    refused = Shot.state.in_(("failed", "quarantined"))
     served = select(Delivery.preset, func.count(ShotDelivery.shot_id.distinct())).join(
         Delivery, Delivery.id == ShotDelivery.delivery_id
     )
     counted = {
         "states": select(Shot.state, func.count()).where(Shot.run_id == run_id).group_by(Shot.state),
         "errors": select(Shot.error_code, func.count())
-        .where(Shot.run_id == run_id, refused, Shot.error_code.is_not(None))
+        .where(Shot.run_id == run_id, REFUSED, Shot.error_code.is_not(None))
         .group_by(Shot.error_code),
         "engines": select(Card.engine, func.count())
         .where(Card.run_id == run_id, Card.engine != "")

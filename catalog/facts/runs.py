@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
 from catalog.dialect import shots_of_run
 from catalog.facts.spent import spent
@@ -56,6 +56,10 @@ CARD: tuple[Any, ...] = (
     Run.error_message,
 )
 """Columns of a `RunCard`, in its order."""
+
+
+REFUSED: ColumnElement[bool] = literal_column("shots.state IN ('failed', 'quarantined')")
+"""Shots that ended badly: spelled out, so that SQLite sees that an index of nothing else will do."""
 
 
 def run_cards(connection: Connection, rows: Sequence[Any]) -> list[RunCard]:

@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from catalog.dialect import starts_with
 from catalog.errors import CatalogError
+from catalog.facts.runs import REFUSED
 from catalog.ledger import Ledger
 from catalog.migrations.triggers_0006 import FOLDS
 from catalog.tables import Artifact, Card, Delivery, Execution, Run, RunWeights, Shot, ShotExecution, StageHour
@@ -32,7 +33,7 @@ from catalog.tables import Artifact, Card, Delivery, Execution, Run, RunWeights,
 LONGEST = 200
 """Characters of a search that are looked at."""
 MOST_WORDS = 12
-NARROWED = 20_000
+NARROWED = 2_000
 """Of more shots that have the words, the newest are looked at where engine, weights, error or dates narrow them."""
 _BEGINNINGS = 5
 
@@ -81,14 +82,15 @@ def search(
     (`BAD_CURSOR`).
     """
     said = _said(words)
-    narrowed = _narrowed(engine, error, since, until)
+    narrowed = _narrowed(engine, error)
     with catalog.database.read() as connection:
+        narrowed += _of_dates(connection, since, until)
         if weights is not None:
             narrowed.append(_has_weights(connection, weights))
         plain = not narrowed and after is None
         hits = _by_name(connection, words.strip().lower()) if plain else []
         if said or narrowed or not words.strip():
-            hits += _by_words(connection, said, narrowed, after, limit)
+            hits += _by_words(connection, said, narrowed, until, after, limit)
     return hits[:limit]
 
 
@@ -109,7 +111,12 @@ def _matches(connection: Connection, said: Sequence[str]) -> ColumnElement[bool]
 
 
 def _by_words(
-    connection: Connection, said: Sequence[str], narrowed: Sequence[ColumnElement[bool]], after: str | None, limit: int
+    connection: Connection,
+    said: Sequence[str],
+    narrowed: Sequence[ColumnElement[bool]],
+    until: datetime | None,
+    after: str | None,
+    limit: int,
 ) -> list[Hit]:
     wanted: list[ColumnElement[bool]] = []
     if said and connection.dialect.name == "sqlite":
@@ -122,6 +129,8 @@ def _by_words(
         wanted.append(_matches(connection, said))
     if after is not None:
         wanted.append(number < _number(after))
+    if until is not None and (last := _last_before(connection, until)) is not None:
+        wanted.append(number <= last)  # lest the newest be looked through for the old
     newest = found.where(*wanted).order_by(number.desc())
     # What is narrowed may be looked through in vain: that has an end. The rest ends with the page.
     newest = newest.limit(NARROWED if narrowed else limit)
@@ -132,6 +141,12 @@ def _by_words(
     elif after is not None:
         query = query.where(Card.id < _number(after))
     return [_shot(row) for row in connection.execute(query)]
+
+
+def _last_before(connection: Connection, until: datetime) -> int | None:
+    """The last card of the last run that was submitted before."""
+    last = select(Run.id).where(Run.created_at < until).order_by(Run.created_at.desc(), Run.id.desc()).limit(1)
+    return connection.scalar(select(func.max(Card.id)).where(Card.run_id == last.scalar_subquery()))
 
 
 def _number(cursor: str) -> int:
@@ -180,26 +195,29 @@ def _shot(row: Any, kind: Literal["shot", "delivery", "artifact"] = "shot", name
     )
 
 
-def _narrowed(
-    engine: str | None, error: str | None, since: datetime | None, until: datetime | None
-) -> list[ColumnElement[bool]]:
+def _narrowed(engine: str | None, error: str | None) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
     if engine is not None:
         runs = select(StageHour.run_id).where(StageHour.engine == engine)
         worked = and_(Card.run_id.in_(runs), _stands_on(Execution.engine == engine))
         wanted.append(or_(Card.engine == engine, worked))
     if error is not None:
-        wanted.append(Shot.error_code == error)
-    dates = [Run.created_at >= since] if since is not None else []
-    dates += [Run.created_at < until] if until is not None else []
-    if dates:
-        wanted.append(Card.run_id.in_(select(Run.id).where(*dates)))
+        wanted += [Shot.error_code == error, REFUSED]
     return wanted
 
 
+def _of_dates(connection: Connection, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    """Shots of the runs that were submitted then."""
+    dates = [Run.created_at >= since] if since is not None else []
+    dates += [Run.created_at < until] if until is not None else []
+    return [Card.run_id.in_(select(Run.id).where(*dates))] if dates else []
+
+
 def _stands_on(wanted: ColumnElement[bool]) -> ColumnElement[bool]:
-    linked = select(ShotExecution.shot_id).join(Execution, Execution.id == ShotExecution.execution_id)
-    return linked.where(ShotExecution.shot_id == Card.shot_id, wanted).correlate(Card).exists()
+    # Not by EXISTS: PostgreSQL would rather read every execution there is, and then look for these shots.
+    linked = select(func.min(Execution.id)).join(ShotExecution, Execution.id == ShotExecution.execution_id)
+    first = linked.where(ShotExecution.shot_id == Card.shot_id, wanted).correlate(Card).scalar_subquery()
+    return first.is_not(None)
 
 
 def _has_weights(connection: Connection, weights: str) -> ColumnElement[bool]:

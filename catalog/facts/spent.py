@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
 from catalog.dialect import shots_of_run
-from catalog.rollups import EDGES, ended_executions, rolled_until
+from catalog.rollups import ALWAYS, EDGES, ENDED, ENDED_UNTIMED, rolled_until
 from catalog.tables import Execution, StageHour
 
 Key = Literal["run_id", "hour", "day", "stage", "engine"]
@@ -75,17 +75,18 @@ def spent(
         select(*named, *rest, *sums).where(*asked).group_by(*named, *(rest if buckets else rest[:1]))
     ):
         found[tuple(key)].add(state, bucket, int(executions), seconds, gpu)
-    for row in _since_then(connection, runs):
+    for row in _since_then(connection, runs, buckets):
         if (since is None or row["hour"] >= since) and (until is None or row["hour"] < until):
             figures = (row["state"], row["bucket"], row["executions"], row["seconds"], row["gpu_seconds"])
             found[tuple(row["hour"][:10] if key == "day" else row[key] for key in keys)].add(*figures)
     return found
 
 
-def _since_then(connection: Connection, runs: Sequence[str] | None) -> Sequence[Mapping[str, Any]]:
+def _since_then(connection: Connection, runs: Sequence[str] | None, buckets: bool) -> Sequence[Mapping[str, Any]]:
     """What ended after the last time that hours were added up."""
-    wanted: list[ColumnElement[bool]] = [Execution.ended_at > rolled_until(connection, "executions")]
+    query = ENDED if buckets else ENDED_UNTIMED
     if runs is not None and len(runs) == 1:
-        wanted.append(shots_of_run(Execution.shot_id, runs[0]))
-    rows = [dict[str, Any](row) for row in connection.execute(ended_executions(*wanted)).mappings()]
+        query = query.where(shots_of_run(Execution.shot_id, runs[0]))
+    between = {"since": rolled_until(connection, "executions"), "until": ALWAYS}
+    rows = [dict[str, Any](row) for row in connection.execute(query, between).mappings()]
     return rows if runs is None else [row for row in rows if row["run_id"] in set(runs)]

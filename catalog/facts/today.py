@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from catalog.dialect import clock, hour_of
 from catalog.errors import NotFound, StoreUnavailable
-from catalog.facts.runs import CARD, RunCard, run_cards
+from catalog.facts.runs import CARD, REFUSED, RunCard, run_cards
 from catalog.keeping import GOING
 from catalog.ledger import Ledger
 from catalog.tables import Batch, BatchShot, Delivery, Run, Shot, StoreTally
@@ -111,11 +111,10 @@ def failures_today(
 ) -> Sequence[FailureGroup]:
     """Failures of the runs that were submitted or ended `since`, or go on (or of one run), the most frequent first."""
     recent = or_(Run.created_at >= since, Run.ended_at >= since, Run.state.in_(LIVE))
-    refused = Shot.state.in_(("failed", "quarantined"))
     with catalog.database.read() as connection:
         runs = connection.scalars(select(Run.id).where(recent)).all() if run_id is None else [run_id]
         counted: dict[str | None, dict[str, int]] = {}
-        counts = select(Shot.error_code, Shot.run_id, func.count()).where(Shot.run_id.in_(runs), refused)
+        counts = select(Shot.error_code, Shot.run_id, func.count()).where(Shot.run_id.in_(runs), REFUSED)
         for code, of, count in connection.execute(counts.group_by(Shot.error_code, Shot.run_id)):
             counted.setdefault(code, {})[of] = count
         most = sorted(counted.items(), key=lambda group: (-sum(group[1].values()), group[0] or ""))[:limit]
@@ -128,7 +127,7 @@ def _failures(connection: Connection, code: str | None, shots: dict[str, int]) -
         ended = func.coalesce(Shot.ended_at, Shot.created_at, type_=Shot.created_at.type)
         query = (
             select(Shot.id, func.coalesce(Shot.error_message, ""), ended)
-            .where(Shot.run_id == run_id, Shot.state.in_(("failed", "quarantined")), Shot.error_code == code)
+            .where(Shot.run_id == run_id, REFUSED, Shot.error_code == code)
             .order_by(Shot.id.desc())
             .limit(_EXAMPLES - len(rows))
         )
@@ -205,9 +204,11 @@ def eta(catalog: Ledger, run_id: str) -> float | None:
 
 def store_use(catalog: Ledger) -> StoreUse:
     """What the store holds by kind and state, and what room it has."""
-    query = select(StoreTally.kind, StoreTally.state, StoreTally.files, StoreTally.bytes).where(StoreTally.files > 0)
+    key = (StoreTally.kind, StoreTally.state)
+    query = select(*key, func.sum(StoreTally.files), func.sum(StoreTally.bytes)).group_by(*key).order_by(*key)
     with catalog.database.read() as connection:
-        kinds = [Stored(*row) for row in connection.execute(query.order_by(StoreTally.kind, StoreTally.state))]
+        rows = connection.execute(query).all()
+    kinds = [Stored(kind, state, int(files), int(size)) for kind, state, files, size in rows if files]
     try:
         free = catalog.store.free_bytes()
     except StoreUnavailable:

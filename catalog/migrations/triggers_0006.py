@@ -1,7 +1,7 @@
 """Triggers and full text of revision 0006, as SQL: frozen with it. What changes comes as a file of its own.
 
 They are triggers because two versions of the code may work side by side, and the older one knows nothing of these
-tables. None of them makes a writer wait for another: cards are rows of their own, and artifacts and deliveries are
+tables. None of them makes a writer wait for another: cards and tallies are rows of their own, and deliveries are
 written by one transaction at a time anyway (`catalog.dialect.one_publisher`).
 """
 
@@ -37,12 +37,9 @@ _ENTRY = f"""
         score = excluded.score, draw = excluded.draw, verdict = NULL;"""
 
 _TALLY = """
-    INSERT INTO store_tallies (kind, state, files, bytes) VALUES (NEW.kind, NEW.state, 1, NEW.bytes)
-    ON CONFLICT (kind, state) DO UPDATE
-    SET files = store_tallies.files + 1, bytes = store_tallies.bytes + excluded.bytes;"""
+    INSERT INTO store_tallies (kind, state, files, bytes) VALUES (NEW.kind, NEW.state, 1, NEW.bytes);"""
 _UNTALLY = """
-    UPDATE store_tallies SET files = files - 1, bytes = bytes - OLD.bytes
-    WHERE kind = OLD.kind AND state = OLD.state;"""
+    INSERT INTO store_tallies (kind, state, files, bytes) VALUES (OLD.kind, OLD.state, -1, -OLD.bytes);"""
 
 _SQLITE: Mapping[str, tuple[str, str]] = {
     "card_shot": (

@@ -43,12 +43,16 @@ class Card(Base):
 
 
 class StoreTally(Base):
-    """Artifacts of one kind in one state."""
+    """Artifacts that came to one kind and state, or (below 0) left it: the sum of all rows is what there is.
+
+    A row for each change, so that nobody waits for another, and added up now and then (`catalog/rollups.py`).
+    """
 
     __tablename__ = "store_tallies"
 
-    kind: Mapped[str] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str]
+    state: Mapped[str]
     files: Mapped[int]
     bytes: Mapped[int]
 
@@ -61,6 +65,7 @@ class ReviewEntry(Base):
         CheckConstraint(f"verdict IN ({', '.join(repr(verdict) for verdict in VERDICTS)})", name="verdict"),
         Index(None, "shot_id"),
         Index(None, "run_id", "verdict"),
+        Index(None, "draw", "score", "verdict"),
         Index(
             "ix_review_entries_waiting",
             "score",

@@ -19,7 +19,7 @@ PRIORITIES = ("urgent", "normal", "low")
 
 _ENDED = text("ended_at IS NOT NULL")
 _REFUSED = text("state IN ('failed', 'quarantined')")
-_OPEN = text("state IN ('planned', 'running')")
+_PLANNED = text("state = 'planned'")
 
 
 class Run(Base):
@@ -75,6 +75,7 @@ class Shot(Base):
             postgresql_where=text("state = 'claimed'"),
         ),
         Index("ix_shots_ended", "ended_at", "state", sqlite_where=_ENDED, postgresql_where=_ENDED),
+        Index("ix_shots_errors", "error_code", "id", sqlite_where=_REFUSED, postgresql_where=_REFUSED),
         Index("ix_shots_refused", "run_id", "error_code", "id", sqlite_where=_REFUSED, postgresql_where=_REFUSED),
     )
 
@@ -170,7 +171,7 @@ class Batch(Base):
     __table_args__ = (
         one_of("state", BATCH_STATES),
         Index(None, "run_id", "state"),
-        Index("ix_batches_open", "state", "pool", "queue", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_batches_planned", "pool", "queue", sqlite_where=_PLANNED, postgresql_where=_PLANNED),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -17,6 +17,7 @@ QUICK = {
     "flow": ["--size", "320x180", "--frames", "3", "--rounds", "1"],
     "memory": ["--quick"],
     "overhead": ["--quick"],
+    "pages": ["--quick"],
     "planning": ["--quick"],
     "throughput": ["--quick"],
 }

@@ -32,25 +32,28 @@ def seed(catalog: Catalog, *, artifacts: int = ARTIFACTS, shots: int = SHOTS, ru
         if sqlite:
             raw.execute("PRAGMA foreign_keys = OFF")
             raw.execute("PRAGMA synchronous = OFF")
-            raw.execute("BEGIN IMMEDIATE")
+            raw.execute("PRAGMA cache_size = -1000000")  # keys are digests: they fall everywhere
         else:
+            raw.rollback()
+            raw.autocommit = True
             raw.execute("SET session_replication_role = replica")  # neither foreign keys nor triggers
-        triggers_of = connection
         if sqlite:
-            triggers.drop(triggers_of)
+            triggers.drop(connection)
         seen: set[str] = set()
         for tables in Studio(artifacts, shots, runs).chunks():
             once = [row for row in tables.get("artifacts", ()) if row[0] not in seen]
             seen.update(row[0] for row in once)
+            raw.execute("BEGIN")
             _write(raw, tables | {"artifacts": once}, sqlite=sqlite)
-        if sqlite:
             raw.execute("COMMIT")
+        if sqlite:
             raw.execute("PRAGMA foreign_keys = ON")
             raw.execute("PRAGMA synchronous = FULL")
+            raw.execute("PRAGMA cache_size = -2000")
         else:
             _count_on(raw)
             raw.execute("SET session_replication_role = origin")
-            raw.commit()
+            raw.autocommit = False
     with catalog.database.write() as connection:
         rebuild(connection)
     catalog.roll_up()
@@ -66,17 +69,11 @@ def _write(raw: Any, tables: Tables, *, sqlite: bool) -> None:
         names = columns.split()
         if sqlite:
             places = ", ".join("?" * len(names))
-            extra = _DEFAULTS.get(name, {})
-            listed = ", ".join([*names, *extra])
-            values = ", ".join([places, *extra.values()])
-            raw.executemany(f"INSERT INTO {name} ({listed}) VALUES ({values})", rows)
+            raw.executemany(f"INSERT INTO {name} ({', '.join(names)}) VALUES ({places})", rows)
             continue
         with raw.cursor().copy(f"COPY {name} ({', '.join(names)}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
-
-
-_DEFAULTS: dict[str, dict[str, str]] = {}
 
 
 def _count_on(raw: Any) -> None:

@@ -79,7 +79,7 @@ def test_a_small_part_of_the_gpu_benchmark_runs(part: str, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["flow", "overhead"])
+@pytest.mark.parametrize("name", ["flow", "overhead", "pages"])
 def test_a_quick_one_runs(name: str) -> None:
     command = [sys.executable, "-m", "tests.benchmarks", "--quick", name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from catalog import facts
+from catalog import facts, rollups
 from catalog.artifacts import Figure
 from catalog.claims import Claim
 from catalog.deliveries import NewDelivery
@@ -91,7 +91,9 @@ def test_batches_that_wait_are_told_by_queue(place: Workplace) -> None:
     assert (datetime.now(UTC) - queue.oldest_at).total_seconds() < 600
 
 
-def test_the_store_is_told_by_kind_and_state_and_follows_damage(place: Workplace) -> None:
+def test_the_store_is_told_by_kind_and_state_and_follows_damage(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = place.make("recipe", b"clip")
     place.make("other", b"other clip")
     use = facts.store_use(place.catalog)
@@ -99,6 +101,12 @@ def test_the_store_is_told_by_kind_and_state_and_follows_damage(place: Workplace
     place.catalog.mark_damaged(made.outputs[0].sha256)
     told = {(one.kind, one.state): (one.files, one.bytes) for one in facts.store_use(place.catalog).kinds}
     assert told == {("delivery", "present"): (1, 10), ("delivery", "damaged"): (1, 4)}
+    monkeypatch.setattr(rollups, "FEW_TALLIES", 0)
+    before = facts.store_use(place.catalog).kinds
+    place.catalog.roll_up()
+    assert facts.store_use(place.catalog).kinds == before
+    place.make("third", b"third")
+    assert facts.store_use(place.catalog).files == 2
 
 
 def test_the_end_of_a_run_is_told_by_its_own_pace(place: Workplace) -> None:

@@ -44,8 +44,9 @@ def upgrade() -> None:
     partial("ix_executions_ended", "executions", ["ended_at"], "ended_at IS NOT NULL")
     partial("ix_shot_executions_reused", "shot_executions", ["shot_id", "execution_id"], "NOT made")
     partial("ix_shots_ended", "shots", ["ended_at", "state"], "ended_at IS NOT NULL")
+    partial("ix_shots_errors", "shots", ["error_code", "id"], "state IN ('failed', 'quarantined')")
     partial("ix_shots_refused", "shots", ["run_id", "error_code", "id"], "state IN ('failed', 'quarantined')")
-    partial("ix_batches_open", "batches", ["state", "pool", "queue"], "state IN ('planned', 'running')")
+    partial("ix_batches_planned", "batches", ["pool", "queue"], "state = 'planned'")
 
     for left in ("review_entries", "rolled", "run_weights", "shot_cards", "shot_hours", "stage_hours", "store_tallies"):
         op.execute(f"DROP TABLE IF EXISTS {left}")  # by an older Dailies, which restored a backup and knew none of them
@@ -62,9 +63,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_shot_cards_run_id_engine"), "shot_cards", ["run_id", "engine"], unique=False)
     op.create_table(
         "store_tallies",
+        sa.Column("id", sa.Integer(), nullable=False),
         *words("kind", "state"),
         *figures("files", "bytes"),
-        sa.PrimaryKeyConstraint("kind", "state", name=op.f("pk_store_tallies")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_store_tallies")),
     )
     op.create_table(
         "review_entries",
@@ -77,6 +79,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_review_entries_shot_id"), "review_entries", ["shot_id"], unique=False)
     op.create_index(op.f("ix_review_entries_run_id_verdict"), "review_entries", ["run_id", "verdict"], unique=False)
+    op.create_index(
+        op.f("ix_review_entries_draw_score_verdict"), "review_entries", ["draw", "score", "verdict"], unique=False
+    )
     partial("ix_review_entries_waiting", "review_entries", ["score", "shot_id"], "verdict IS NULL")
     partial("ix_review_entries_run_waiting", "review_entries", ["run_id", "score", "shot_id"], "verdict IS NULL")
     op.create_table(
