@@ -53,7 +53,7 @@ class FlowActions:
         found = run(self._catalog, run_id)
         shots = self._catalog.cancel_run(found.id, who)
         detached.start(self._settings, "keep", found.id, who)
-        return f"{found.name} stops: {shots} waiting shots will not be made, those in work end within seconds"
+        return f"{found.name} stops: {_counted(shots)} that waited will not be made, those in work end within seconds"
 
     def retry(self, who: str, shot_ids: Sequence[str]) -> str:
         """Put them back, and keep their runs."""

@@ -23,6 +23,15 @@ CHANGES = ("seed", "motion.move", "motion.amount", "seconds")
 MOST_SHOTS = 1_000
 
 
+@router.post("/submit")
+def submit(request: Request, who: Operator, desk: TheDesk, form: Asked) -> Response:
+    """Start a run of a manifest."""
+    manifest = form.get("manifest", "")
+    if not manifest.strip():
+        raise Refused("NO_MANIFEST", "there is no manifest", "paste its text, or the path of one on this machine")
+    return answered(request, desk, form, lambda: desk.actions.submit(who.name, manifest))
+
+
 @router.post("/resume/{run_id}")
 def resume(request: Request, run_id: str, who: Operator, desk: TheDesk, form: Asked) -> Response:
     """Go on with a run."""

@@ -73,11 +73,14 @@ def test_actions_reach_whoever_carries_them_out(browser: Browser, asked: Asked, 
     run_id = gallery.night()
     shot = f"{run_id}.00003"
     assert "done: resume" in browser.post(f"/do/resume/{run_id}").text
+    assert "done: submit" in browser.post("/do/submit", manifest="version: 1\n").text
+    assert "NO_MANIFEST" in browser.post("/do/submit", manifest=" ").text
     browser.post(f"/do/cancel/{run_id}")
     browser.post("/do/quarantine", shot=[shot, shot], why="  not this one ")
     browser.post(f"/do/another/{shot}", seed="7", **{"motion.move": "push", "seconds": ""})
     assert asked.calls == [
         ("resume", "local", run_id),
+        ("submit", "local", "version: 1\n"),
         ("cancel", "local", run_id),
         ("quarantine", "local", (shot,), "not this one"),
         ("make_another", "local", shot, {"seed": "7", "motion.move": "push"}),
