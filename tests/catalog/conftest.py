@@ -5,7 +5,7 @@ Every test that takes `place` runs twice: on SQLite, and on a PostgreSQL that th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from catalog import Catalog
 from catalog.claims import Claim
 from catalog.executions import Used
 from catalog.made import Made
-from catalog.publication import StagedFile
+from catalog.publication import Figure, StagedFile
 from catalog.runs import NewRendition, NewShot
 from tests.postgres import shared
 
@@ -68,11 +68,19 @@ class Workplace:
         path.write_bytes(content)
         return StagedFile(path, role, "delivery", {"frames": 3})
 
-    def make(self, recipe: str, content: bytes, *inputs: Used, claim: Claim | None = None, **more: object) -> Made:
+    def make(
+        self,
+        recipe: str,
+        content: bytes,
+        *inputs: Used,
+        claim: Claim | None = None,
+        figures: Sequence[Figure] = (),
+        **more: object,
+    ) -> Made:
         execution = self.begin(recipe, *inputs, claim=claim, **more)
-        return self.catalog.publish(
-            execution, [self.stage(content)], ran={"rung": 0}, seconds=1.5, work=3.0, claim=claim
-        )
+        ran = {"rung": 0}
+        files = [self.stage(content)]
+        return self.catalog.publish(execution, files, ran=ran, seconds=1.5, work=3.0, claim=claim, measurements=figures)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -23,11 +23,11 @@ PLAN = {"renditions": [{"animate": {"engine": "camera"}}]}
 
 def deliver(place: Workplace, claim: Claim, name: str, *, preset: str = "reel", level: float = 1.0) -> str:
     """A clip with its poster and a figure that may be 2.0 at most; returns the delivery."""
-    made = place.make(f"encode {name}", f"clip {name}".encode(), claim=claim)
+    flicker = Figure("flicker", level, "levels", 2.0, level <= 2.0)
+    made = place.make(f"encode {name}", f"clip {name}".encode(), claim=claim, figures=[flicker])
     poster = place.make(f"poster {name}", f"poster {name}".encode(), claim=claim)
     place.catalog.link(claim.shot_id, "16x9", made.id, made=True)
     clip = made.outputs[0].sha256
-    place.catalog.measure(clip, [Figure("flicker", level, "levels", 2.0, level <= 2.0)], made.id)
     wanted = NewDelivery(claim, claim.shot_id, "16x9", preset, f"ask {name}", clip, poster.outputs[0].sha256, made.id)
     return place.catalog.deliver(wanted).id
 
