@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import imageio_ffmpeg
 from PIL import __version__ as pillow_version
 
-from models.errors import EngineMissing
+from models.errors import EngineMissing, Killed
 
 # Encoder -> options of a one-frame encode in which it tells its version, and where (in its stream or on stderr).
 _TELLS = {
@@ -51,7 +52,8 @@ def versions(ffmpeg: Path, codec: str) -> dict[str, str]:
     """Versions that decide the bytes of a delivery in `codec`: ffmpeg, its encoder library, Pillow (the poster).
 
     The encoder is asked by encoding one frame, because a shared library may be newer than the ffmpeg that loads it.
-    `codec` as in `EncodeRecipe`; those built into ffmpeg add nothing. Raises EngineMissing when ffmpeg does not run.
+    `codec` as in `EncodeRecipe`; those built into ffmpeg add nothing. Raises EngineMissing when ffmpeg does not run,
+    Killed where somebody ended it meanwhile.
     """
     first = _run(ffmpeg, ("-hide_banner", "-version")).stdout.decode(errors="replace").split("\n", 1)[0]
     told = re.match(r"ffmpeg version (\S+)", first)
@@ -74,8 +76,14 @@ def versions(ffmpeg: Path, codec: str) -> dict[str, str]:
 
 def _run(ffmpeg: Path, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(
-            [str(ffmpeg), *arguments], check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=60
+        # In a session of its own: the signal that ends a worker is for the worker, not for what it asks just then.
+        ran = subprocess.run(
+            [str(ffmpeg), *arguments],
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            start_new_session=True,
         )
     except (OSError, subprocess.TimeoutExpired) as broken:
         raise EngineMissing(
@@ -83,3 +91,6 @@ def _run(ffmpeg: Path, arguments: tuple[str, ...]) -> subprocess.CompletedProces
             remedy="reinstall it, or unset DAILIES_FFMPEG to use the bundled ffmpeg",
             code="FFMPEG_MISSING",
         ) from broken
+    if ran.returncode in (-signal.SIGKILL, -signal.SIGTERM):
+        raise Killed(f"ffmpeg: {ffmpeg} was killed while it told its version", remedy="resume")
+    return ran

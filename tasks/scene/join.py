@@ -158,7 +158,9 @@ def _subtitles(recipe: AssembleRecipe, rate: Fraction, ffmpeg: Path) -> Any:
         text.write_text(srt(recipe.cues, rate), encoding="utf-8")
         head = [str(ffmpeg), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-y"]
         argv = [*head, "-protocol_whitelist", "file", "-f", "srt", "-i", f"file:{text}", "-c:s", "mov_text"]
-        made = subprocess.run([*argv, "-f", "mp4", f"file:{track}"], capture_output=True, timeout=600, check=False)
+        made = subprocess.run(
+            [*argv, "-f", "mp4", f"file:{track}"], capture_output=True, timeout=600, check=False, start_new_session=True
+        )
         if made.returncode:
             said = made.stderr.decode(errors="replace")
             raise JoinError(f"assemble: subtitles could not be written: {said.strip()[-300:]}", evidence=said)

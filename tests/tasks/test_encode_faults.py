@@ -16,9 +16,20 @@ import numpy as np
 import pytest
 
 from models.clip import Clip, Frame
-from tasks.encode import EncodeError, Output, encode
-from tasks.errors import Cancelled
+from models.errors import Killed
+from tasks.encode import EncodeError, Output, encode, versions
+from tasks.errors import Cancelled, decide
 from tests.tasks.encoding import FFMPEG, SECOND, bars, moving, planes_of, recipe
+
+
+def test_an_encoder_that_is_killed_while_it_tells_its_version_is_not_missing(tmp_path: Path) -> None:
+    ffmpeg = tmp_path / "ffmpeg"
+    own_session = "read -r _ _ _ _ _ session _ < /proc/$$/stat\n[ $session = $$ ] || exit 3"
+    ffmpeg.write_text(f"#!/bin/sh\n{own_session}\nkill -TERM $$\n")
+    ffmpeg.chmod(0o755)
+    with pytest.raises(Killed, match="was killed while"):  # and in a session of its own: no group's signal reaches it
+        versions(ffmpeg, "h264")
+    assert decide(Killed("so")).action == "again"
 
 
 def test_killed_ffmpeg_leaves_its_words_and_nothing_else(tmp_path: Path) -> None:
