@@ -130,6 +130,8 @@ class Tree:
                 .order_by((Execution.state == "done").desc(), Execution.id)
                 .limit(1)
             )
+            # A stage may give the very bytes it was given: they are no ancestor of themselves.
+            self._made_from[sha256] = (facts, ())
             makers_nodes = tuple(self.execution(maker, "made by") for maker in self.connection.scalars(makers))
             self._made_from[sha256] = (facts, makers_nodes)
         facts, before = self._made_from[sha256]

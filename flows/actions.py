@@ -20,6 +20,8 @@ from flows.request import Request
 from flows.settings import Settings
 from manifests.ask import Ask
 from manifests.errors import InputError, ManifestError
+from manifests.preset_names import CATALOGUED
+from manifests.presets import CUT
 
 _ANOTHER: Final = ("seed", "motion.move", "motion.amount", "seconds")
 _SHOWN: Final = 5
@@ -72,8 +74,7 @@ class FlowActions:
         if not found.ask.get("source"):
             raise Refused("NEVER_ASKED", f"shot '{shot_id}' was refused as it was read", "mend its manifest instead")
         made_from = run(self._catalog, found.run_id)
-        asked = Ask.model_validate(found.ask).model_dump(mode="json", exclude_defaults=True)
-        asked.pop("variants", None)
+        asked = _own_words(found.ask)
         words = [f"{name}={value}" for name, value in changes.items() if name in _ANOTHER]
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join([found.key, *(word.rpartition(".")[2] for word in words)]))
         row: dict[str, Any] = {"id": slug.strip("-")[:120], **asked}
@@ -128,6 +129,14 @@ def _told() -> Any:
         raise Refused(code, first, "mend the manifest and submit it again", 422) from error
     except InputError as error:
         raise Refused(error.code, error.problem.message, error.problem.remedy, 422) from error
+
+
+def _own_words(ask: Mapping[str, Any]) -> dict[str, Any]:
+    """A shot's ask as a row that stands alone: complete, for what is left out would be its kind's default; in no scene,
+    and delivered in nothing that only a scene is cut from."""
+    asked = Ask.model_validate(ask, context=CATALOGUED).model_dump(mode="json", exclude_none=True)
+    asked["deliver"] = list(dict.fromkeys(name.removesuffix(CUT) for name in asked["deliver"]))
+    return {name: value for name, value in asked.items() if name not in ("variants", "scene", "transition")}
 
 
 def _folders(row: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from catalog.catalog import Catalog
 from dashboard.errors import Refused
 from dashboard.settings import LOOPBACK, DashboardSettings, Rates
 from dashboard.tokens import Tokens
-from flows.json_output import print_json
+from flows.json_output import JSON, print_json
 from flows.settings import Settings
 from flows.terminal import said
 from manifests.errors import InputError, Problem
@@ -22,7 +22,6 @@ _GRACE_SECONDS: Final = 3
 
 tokens = typer.Typer(name="token", help="Tokens that open the dashboard from elsewhere.", no_args_is_help=True)
 
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON for machines and nothing else.")]
 NAME = Annotated[str, typer.Argument(help="Whose it is, as the audit will name them.", show_default=False)]
 
 

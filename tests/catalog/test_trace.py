@@ -167,3 +167,14 @@ def test_history_is_the_median_speed_of_a_host(place: Workplace) -> None:
     place.catalog.record_benchmark("encode", "svt", "a", 2.5, {"frames": 10})
     assert queries.benchmark(place.catalog, "encode", "svt", "a") == 2.5
     assert queries.benchmark(place.catalog, "encode", "svt", "b") is None
+
+
+def test_a_stage_that_gives_the_bytes_it_was_given_is_no_ancestor_of_itself(place: Workplace, tmp_path: Path) -> None:
+    picture = tmp_path / "photo.png"
+    picture.write_bytes(b"as it is")
+    source = place.catalog.ingest(picture)
+    same = place.make("same", b"as it is", Used("picture", artifact=source), stage="prepare")
+    assert same.outputs[0].sha256 == source
+    (root,) = trace(place.catalog, source).roots
+    (made_by,) = root.made_from
+    assert made_by.id == same.id and [(one.id, one.made_from) for one in made_by.made_from] == [(source, ())]

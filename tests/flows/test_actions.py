@@ -76,6 +76,25 @@ def test_another_is_made_of_a_shots_own_words(room: Workroom, actions: FlowActio
         actions.make_another("anna", shot.id, {"motion.move": "sideways"})
 
 
+def test_another_of_a_panel_keeps_its_move_and_stands_alone(
+    room: Workroom, actions: FlowActions, started: Started
+) -> None:
+    """A push is no panel's default; its scene, and what scenes are cut from, are not in the other manifest."""
+    room.picture("a.png")
+    rows = [{"id": "p", "source": "a.png", "motion": {"move": "push"}, "transition": {"kind": "dissolve"}, "rate": 24}]
+    scenes = {"s": {"preset": "small_shop", "speed": "draft", "leader": 0, "rate": 24}}
+    manifest = room.manifest(rows, kind="storyboard", scenes=scenes)
+    with room.tools() as tools:
+        run_id = room.submit(tools, room.plan(manifest))
+        panel = next(shot for shot in shots_of(tools.catalog, run_id) if shot.key == "p")
+    assert "small_shop_shot" in panel.ask["deliver"]
+    actions.make_another("anna", panel.id, {"seed": "3"})
+    ((_, path, _, *words),) = started
+    (asked,) = Request(Path(path), tuple(words)).load().shots
+    assert (asked.ask.motion.move, asked.ask.seed, asked.ask.scene, asked.ask.rate) == ("push", 3, "", 24)
+    assert asked.ask.deliver == ("small_wide", "small_shop") and asked.ask.product == "whole"
+
+
 def test_a_run_is_cancelled_at_once_and_kept_to_its_end(room: Workroom, actions: FlowActions, started: Started) -> None:
     room.picture("a.png")
     request = Request(room.manifest([{"id": "a", "source": "a.png"}]))

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from catalog.queries import DeliveryRow, RunStatus, deliveries_of, run_status, shots_of
 from flows.request import Request
 from tasks.line import Line
 from tasks.out_folder import write_out_folder
 from tasks.submission import verified
 from tasks.tools import Tools
-from tests.workroom import Workroom
+from tests.workroom import Workroom, decoded
 
 BOARD = {"kind": "storyboard"}
 ROW = {"seconds": 0.5}
@@ -90,3 +92,14 @@ def run(room: Workroom, manifest: Path, *, between: Callable[[], object] = lambd
 def made_by_all(room: Workroom) -> Counter[str]:
     """Every execution that ended well, by stage."""
     return Counter(row.stage for row in room.executions(state="done") if row.stage != "inspect")
+
+
+def states(tools: Any, run_id: str) -> dict[str, str]:
+    return {shot.key: shot.state for shot in shots_of(tools.catalog, run_id)}
+
+
+def differing(one: Path, other: Path) -> set[int]:
+    """Frames of two files that are not alike."""
+    before, after = decoded(one), decoded(other)
+    assert before.shape == after.shape
+    return {index for index in range(len(before)) if np.abs(before[index].astype(int) - after[index]).mean() > 2}
