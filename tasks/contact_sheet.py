@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,6 +22,8 @@ GAP, LABEL, MARGIN = 8, 40, 24
 PAPER, INK, FAINT = (250, 249, 247), (32, 32, 34), (120, 120, 124)
 MOST_ROWS = 40
 """Clips per sheet: a longer run gets several sheets."""
+AT_ONCE = min(len(os.sched_getaffinity(0)), 8)
+"""Clips decoded side by side, each by one thread: short ones are over before threads of their own would be there."""
 MOST_PLAYED = 200
 """Clips of a run whose frames are looked up; of more, which would take hours, the posters are shown."""
 
@@ -62,7 +66,7 @@ def ends(path: Path, height: int) -> list[Image.Image]:
     first = last = None
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
+        stream.thread_type = "NONE"
         stream.codec_context.skip_frame = "NONREF"
         for frame in container.decode(stream):
             first, last = first or frame, frame
@@ -102,7 +106,8 @@ def _path(folder: Path, name: str, number: int) -> Path:
 
 def _sheet(entries: Sequence[Entry]) -> Image.Image:
     """Clips flow left to right, each a strip of three frames, in rows about 1800 px wide."""
-    strips = [(_strip(entry), entry) for entry in entries]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        strips = list(zip(pool.map(_strip, entries), entries, strict=True))
     widest = max([1800, *(strip.width for strip, _ in strips)])
     places: list[tuple[int, int]] = []
     x = y = MARGIN
