@@ -43,3 +43,7 @@ class Actions(Protocol):
     def reopen(self, who: str, delivery_ids: Sequence[str], note: str) -> str:
         """Have deliveries wait for a verdict again."""
         ...
+
+    def send(self, who: str, run_id: str) -> str:
+        """Export what is approved of a run, and say where: of what was exported before, only what changed."""
+        ...

@@ -12,7 +12,7 @@ from typing import Any, Final, cast, get_args
 import yaml
 
 from catalog.catalog import Catalog
-from catalog.queries import run, shot
+from catalog.queries import approvals, deliveries_of, run, shot
 from catalog.reviews import VerdictWord
 from dashboard.errors import Refused
 from flows import detached
@@ -101,6 +101,17 @@ class FlowActions:
         """Take back what was said."""
         covered = self._catalog.reopen_review(who, deliveries=delivery_ids, note=note)
         return f"{_counted(len(covered))} to be reviewed again"
+
+    def send(self, who: str, run_id: str) -> str:
+        """Fill `approved` in its out folder."""
+        found = run(self._catalog, run_id)
+        ready = approvals(self._catalog, [row.delivery.id for row in deliveries_of(self._catalog, run_id=found.id)])
+        if not ready:
+            raise Refused("NOTHING_APPROVED", f"nothing of {found.name} is approved", "review it first", 409)
+        folder = str(Path(found.out_folder) / "approved")
+        self._catalog.audit(who, "export approved", found.id, {"deliveries": len(ready), "folder": folder})
+        detached.start(self._settings, "send", found.id, who, (folder,))
+        return f"{len(ready)} approved {'delivery goes' if len(ready) == 1 else 'deliveries go'} to {folder}"
 
     def _run(self, who: str, path: Path, overrides: Sequence[str]) -> str:
         with _told():

@@ -13,6 +13,7 @@ from dashboard.errors import Refused
 from dashboard.settings import LOOPBACK, DashboardSettings, Rates
 from dashboard.tokens import Tokens
 from flows.json_output import JSON, print_json
+from flows.listening import listen
 from flows.settings import Settings
 from flows.terminal import said
 from manifests.errors import InputError, Problem
@@ -51,13 +52,7 @@ def dashboard(
     if host in ("0.0.0.0", "::") and not names:
         found = f"--host {host} needs the names that people will use"
         raise InputError(Problem("NO_NAME", found, "say them: --name dailies.example.com"))
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listening = socket.create_server((host, port), family=family)
-    except OSError as error:
-        found = f"{host}:{port} cannot be listened on: {error.strerror}"
-        raise InputError(Problem("PORT_TAKEN", found, "stop what listens there, or use another --port")) from error
-    with listening:
+    with listen(host, port) as listening:
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         if as_json:
             print_json({"address": address, "tokens": told.wants_tokens})

@@ -1,4 +1,4 @@
-"""Work that outlives who asked for it: `python -m flows.detached run|resume|keep SUBJECT WHO [KEY=VALUE ...]`.
+"""Work that outlives who asked for it: `python -m flows.detached run|resume|keep|send SUBJECT WHO [MORE ...]`.
 
 The dashboard starts these: planning takes its time, and a run must not end with a page's server.
 """
@@ -22,12 +22,12 @@ _started: list[subprocess.Popen[bytes]] = []
 """What this process began and has not heard the end of yet."""
 
 
-def start(settings: Settings, what: str, subject: str, who: str, overrides: Sequence[str] = ()) -> Path:
+def start(settings: Settings, what: str, subject: str, who: str, more: Sequence[str] = ()) -> Path:
     """Begin `what` in a session of its own; returns its log."""
     logs = settings.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{what}-{datetime.now(UTC):%y%m%d-%H%M%S}-{os.getpid()}.log"
-    command = [sys.executable, "-m", "flows.detached", what, subject, who, *overrides]
+    command = [sys.executable, "-m", "flows.detached", what, subject, who, *more]
     with log.open("ab") as file:
         _started[:] = [one for one in _started if one.poll() is None]
         child = subprocess.Popen(
@@ -44,19 +44,23 @@ def start(settings: Settings, what: str, subject: str, who: str, overrides: Sequ
 
 def main(arguments: Sequence[str]) -> int:
     """Do it, here."""
-    what, subject, who, *overrides = arguments
+    what, subject, who, *more = arguments
     match what:
         case "run":
-            kind = Request(Path(subject), tuple(overrides)).load().kind
-            run_parent(kind, quiet=True, triggered_by=who, manifest=subject, overrides=tuple(overrides))
+            kind = Request(Path(subject), tuple(more)).load().kind
+            run_parent(kind, quiet=True, triggered_by=who, manifest=subject, overrides=tuple(more))
         case "resume":
             with workshop(Settings()) as tools:
                 kind = run(tools.catalog, subject).kind
             run_parent(kind, quiet=True, triggered_by=who, resume=subject)
         case "keep":
             _keep(subject)
+        case "send":
+            from flows.cli import command
+
+            return command(["export", *more, "--approved", "--run", subject])
         case _:
-            raise SystemExit(f"'{what}' is nothing that is done here: wanted run, resume or keep")
+            raise SystemExit(f"'{what}' is nothing that is done here: wanted run, resume, keep or send")
     return 0
 
 

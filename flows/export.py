@@ -1,15 +1,16 @@
-"""`dailies export`: deliveries copied to a folder, or a scene as a folder that an editor opens."""
+"""`dailies export`: deliveries copied to a folder, what is approved sent on, or a scene as an editor opens it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from catalog.queries import ShotRow, deliveries_of, shots_of
+from catalog.queries import DeliveryRow, ShotRow, deliveries_of, each_shot, shots_of
 from flows.chosen import chosen_run
 from flows.json_output import JSON, print_json
 from flows.live import TerminalListener
@@ -17,8 +18,10 @@ from flows.settings import Settings
 from flows.terminal import counted, said
 from flows.workshop import workshop
 from manifests.errors import InputError, Problem
+from tasks.approved_folder import write_approved
 from tasks.out_folder import write_out_folder
 from tasks.planner.scene import ScenePlan, is_scene
+from tasks.receivers import PLAIN, Receiver, receiver
 from tasks.tools import Tools
 
 
@@ -28,6 +31,13 @@ def export(
     preset: Annotated[str, typer.Option(help="Only this preset.")] = "",
     item: Annotated[str, typer.Option(help="Only this item.")] = "",
     tag: Annotated[str, typer.Option(help="Only items with this tag.")] = "",
+    approved: Annotated[
+        bool, typer.Option("--approved", help="Only what a person approved, and of that only what changed since.")
+    ] = False,
+    index: Annotated[
+        str, typer.Option(help="With --approved: columns of index.csv: plain, dam, shop or a YAML file.")
+    ] = "",
+    again: Annotated[bool, typer.Option("--again", help="With --approved: also what was sent before.")] = False,
     editor: Annotated[
         bool, typer.Option("--editor", help="A scene for an editor: ProRes shots, sounds, OTIO, EDL and FCP7 XML.")
     ] = False,
@@ -35,13 +45,20 @@ def export(
     handles: Annotated[int, typer.Option(min=0, max=240, help="With --editor: held frames at both ends.")] = 12,
     as_json: JSON = False,
 ) -> int:
-    """Copy deliveries, posters, index and contact sheet to a folder; with --editor a scene's shots and timelines."""
+    """Copy deliveries, posters, index and contact sheet to a folder; with --approved what a person approved, as it
+    changed; with --editor a scene's shots and timelines."""
     settings = Settings()
+    to = receiver(index or settings.approved_index) if approved else receiver(PLAIN)
+    if (again or index) and not approved:
+        found = "--again" if again else "--index"
+        raise InputError(Problem("NEEDS_APPROVED", f"{found} says how approved files are sent", "add --approved"))
     with workshop(settings) as tools, TerminalListener(settings, quiet=as_json) as told:
         run = chosen_run(tools.catalog, run_id)
         try:
             if editor:
                 return _for_editors(tools, run, folder.absolute(), scene, handles, told, as_json)
+            if approved:
+                return _sent(tools, run, folder.absolute(), (preset, item, tag), to, again, told, as_json)
             return _copied(tools, run, folder, (preset, item, tag), told, as_json)
         except OSError as error:
             found = f"'{folder}' cannot be written: {error.strerror or error}"
@@ -51,8 +68,7 @@ def export(
 def _copied(
     tools: Tools, run: str, folder: Path, wanted: tuple[str, str, str], told: TerminalListener, as_json: bool
 ) -> int:
-    preset, item, tag = wanted
-    rows = deliveries_of(tools.catalog, run_id=run, preset=preset or None, item=item or None, tag=tag or None)
+    rows = _chosen(tools, run, wanted)
     for row in rows:
         tools.catalog.verify(row.delivery.artifact)
     shots = shots_of(tools.catalog, run)
@@ -72,6 +88,43 @@ def _copied(
     else:
         said(f"{made.folder} has {counted(len(made.files), 'delivery', 'deliveries')} of run {run}")
     return 0
+
+
+def _sent(
+    tools: Tools,
+    run: str,
+    folder: Path,
+    wanted: tuple[str, str, str],
+    to: Receiver,
+    again: bool,
+    told: TerminalListener,
+    as_json: bool,
+) -> int:
+    rows = _chosen(tools, run, wanted)
+    done = write_approved(
+        tools.catalog,
+        folder,
+        each_shot(tools.catalog, run),
+        rows,
+        to,
+        again=again,
+        progress=lambda done, total: told.step("sending", done, total),
+    )
+    if as_json:
+        print_json({"run": run, **asdict(done)})
+        return 0
+    said(
+        f"{done.folder}: {len(done.new)} new, {len(done.replaced)} replaced, {len(done.withdrawn)} withdrawn, "
+        f"{len(done.standing)} as they were; {done.changes.name} lists what changed, {done.index.name} everything sent"
+    )
+    if not rows or len(done.new) + len(done.replaced) + len(done.standing) == 0:
+        said(f"nothing of run {run} is approved: look at it on the dashboard's Review page")
+    return 0
+
+
+def _chosen(tools: Tools, run: str, wanted: tuple[str, str, str]) -> list[DeliveryRow]:
+    preset, item, tag = wanted
+    return deliveries_of(tools.catalog, run_id=run, preset=preset or None, item=item or None, tag=tag or None)
 
 
 def _for_editors(

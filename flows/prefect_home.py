@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.listening import listen
 from manifests.errors import InputError, Problem
 
 _QUIET = {
@@ -66,7 +67,7 @@ def start_server() -> Callable[[], None]:
     if named := os.environ.get("PREFECT_API_URL"):
         return lambda: _seek(named)
     # Listening before the server is there: no port is taken in between, and who asks too early simply waits.
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listen() as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
         server = subprocess.Popen(
             [sys.executable, "-m", "flows.prefect_server", str(listening.fileno())],

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         ge=0,
         description="Days that superseded deliveries stay, and the pictures only they need; 0: ever.",
     )
+    approved_index: str = Field(
+        default="plain", description="Columns of the index of approved deliveries: plain, dam, shop or a YAML file."
+    )
     price_cpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of this machine, for estimates.")
     price_gpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of a GPU, for what work has cost.")
     currency: str = Field(default="", max_length=8, description="What stands before sums of money, such as € or USD.")

@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
@@ -18,6 +18,7 @@ from flows import prefect_home
 from flows.dashboard_command import PORT as DASHBOARD_PORT
 from flows.house import House
 from flows.json_output import JSON
+from flows.listening import listen
 from flows.request import Request
 from flows.settings import Settings
 from flows.station import CONTROL, Station
@@ -58,7 +59,7 @@ def up(
         raise InputError(Problem("MANIFEST_MISSING", f"--nightly: there is no file {nightly}", "check the path"))
     if nightly is not None:
         Request(nightly).load()  # one that cannot be read would keep everything from starting
-    with _alone(settings.home), _listening(host, port) as listening, _pages(dashboard_port) as pages:
+    with _alone(settings.home), listen(host, port) as listening, _pages(dashboard_port) as pages:
         stations = _stations(settings, cpu_slots)
         place = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         api = f"http://{f'[{place}]' if ':' in place else place}:{port}/api"
@@ -105,27 +106,9 @@ def _alone(home: Path) -> Iterator[IO[str]]:
         yield lock
 
 
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """The server's socket is ours: nobody takes the port while the server is started again, and who asks then waits."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
-    except OSError as error:
-        found = f"{host}:{port} cannot be listened on: {error.strerror}"
-        raise InputError(Problem("PORT_TAKEN", found, "stop what listens there, or use another --port")) from error
-    with listening:
-        yield listening
-
-
-@contextmanager
-def _pages(port: int) -> Iterator[socket.socket | None]:
-    """The dashboard's socket, ours for the same reason; None where it is not wanted."""
-    if not port:
-        yield None
-        return
-    with _listening("127.0.0.1", port) as listening:
-        yield listening
+def _pages(port: int) -> AbstractContextManager[socket.socket | None]:
+    """The dashboard's socket; None where it is not wanted."""
+    return listen(port=port) if port else nullcontext()
 
 
 def _printer(as_json: bool) -> Any:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.catalog import Catalog
+from catalog.deliveries import Delivered
 from catalog.queries import DeliveryRow, ShotRow, version_of
 from catalog.store import Store, hash_file
 from tasks.contact_sheet import MOST_PLAYED, Entry, contact_sheets
@@ -63,15 +64,13 @@ def write_out_folder(
     placed: list[tuple[str, str, Path]] = []
     assembled: set[str] = set()
     with Index(folder) as index:
-        for shot, served in _served(shots, deliveries):
-            asked = _names(shot)
-            if not served:
-                index.add(_index_row(shot, None, "", ""))
-            for row in sorted(served, key=lambda row: _place(asked, row.delivery.preset)):
+        for shot, rows in served(shots, deliveries):
+            if not rows:
+                index.add(index_row(shot, None, "", ""))
+            for row in rows:
                 one = row.delivery
-                name = asked.get(one.preset, f"{one.id}{Path(one.location).suffix}")
-                if is_scene(shot.plan):  # an animatic is never overwritten by the next one: its versions count up
-                    name = str(Path(name).with_stem(f"{Path(name).stem}_v{version_of(catalog, one):03}"))
+                name = file_name(catalog, shot, one)
+                if is_scene(shot.plan):
                     assembled.add(name)
                 poster = str(Path(name).with_suffix(".jpg"))
                 stood = _lies_there(catalog.store, one.artifact, folder / name)
@@ -83,7 +82,7 @@ def write_out_folder(
                     write_beside(catalog, shot, one, folder / name)
                 files[one.id] = folder / name
                 placed.append((shot.id, one.id, folder / name))
-                index.add(_index_row(shot, row, name, poster if one.poster else ""))
+                index.add(index_row(shot, row, name, poster if one.poster else ""))
                 progress(len(files), 2 * total)
             if len(placed) >= PLACED_AT_ONCE:
                 catalog.place_all(placed)
@@ -98,21 +97,33 @@ def write_out_folder(
         return OutFolder(folder, files, *index.written(), sheets)
 
 
-def _served(
+def served(
     shots: Iterable[ShotRow], deliveries: Iterable[DeliveryRow]
 ) -> Iterator[tuple[ShotRow, Sequence[DeliveryRow]]]:
-    """Each shot with its deliveries; both rise by run and by place in it. Deliveries of other shots are left out."""
+    """Each shot with its deliveries, in the order of its ask; both rise by run and by place in it.
+
+    Deliveries of other shots are left out.
+    """
     groups = groupby(deliveries, key=lambda row: row.shot_id)
     here, rows = next(groups, ("", ()))
     for shot in shots:
         while here and _order(here) < _order(shot.id):
             here, rows = next(groups, ("", ()))
-        yield shot, list(rows) if here == shot.id else ()
+        asked = list(_names(shot))
+        yield shot, sorted(rows if here == shot.id else (), key=lambda row: _place(asked, row.delivery.preset))
 
 
 def _order(shot_id: str) -> tuple[str, int]:
     run, _, position = shot_id.rpartition(".")
     return run, int(position)
+
+
+def file_name(catalog: Catalog, shot: ShotRow, one: Delivered) -> str:
+    """What the file of a delivery is called, as its shot was planned; an animatic's versions count up."""
+    name = _names(shot).get(one.preset, f"{one.id}{Path(one.location).suffix}")
+    if not is_scene(shot.plan):
+        return name
+    return str(Path(name).with_stem(f"{Path(name).stem}_v{version_of(catalog, one):03}"))
 
 
 def _names(shot: ShotRow) -> dict[str, str]:
@@ -146,9 +157,8 @@ def _lies_there(store: Store, sha256: str, target: Path) -> bool:
     return not store.lasting and target.is_file() and hash_file(target) == sha256
 
 
-def _place(asked: Mapping[str, str], preset: str) -> int:
-    """Where in the order of the ask a preset stands."""
-    return list(asked).index(preset) if preset in asked else len(asked)
+def _place(asked: Sequence[str], preset: str) -> int:
+    return asked.index(preset) if preset in asked else len(asked)
 
 
 def _linked(source: Path, target: Path) -> bool:
@@ -159,7 +169,8 @@ def _linked(source: Path, target: Path) -> bool:
     return True
 
 
-def _index_row(shot: ShotRow, row: DeliveryRow | None, name: str, poster: str) -> dict[str, Any]:
+def index_row(shot: ShotRow, row: DeliveryRow | None, name: str, poster: str) -> dict[str, Any]:
+    """A delivery's line of an index, with the row's own columns; of a shot without deliveries, what became of it."""
     told: dict[str, Any] = {"id": shot.item, "variant": shot.variant, "state": shot.state}
     if row is not None:
         one = row.delivery

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from flows.listening import listen
 from tests.prefect_schema import with_schema
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +79,7 @@ class PrefectServer:
 @contextmanager
 def prefect_server(home: Path, environment: Mapping[str, str]) -> Iterator[PrefectServer]:
     """A server of its own, gone at the end."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listen() as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
         shared = {**QUIET, "PREFECT_HOME": str(with_schema(home)), "PREFECT_API_URL": url}
         process = subprocess.Popen(

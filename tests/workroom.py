@@ -173,7 +173,11 @@ def flip_a_byte(path: Path) -> None:
 
 def index_of(folder: Path) -> list[dict[str, str]]:
     """The rows of an out folder's index.csv."""
-    with (folder / "index.csv").open(encoding="utf-8", newline="") as file:
+    return rows_of(folder / "index.csv")
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -1,5 +1,6 @@
 """Reads: what people and the planner ask the catalog. Everything returned is plain data."""
 
+from catalog.queries.approvals import Approval, approvals
 from catalog.queries.attempts import Attempt, attempt
 from catalog.queries.batches import BatchRow, IdleShot, OpenBatch, batch, idle_shots, open_batches
 from catalog.queries.files import StoredFile, stored_file
@@ -25,6 +26,7 @@ from catalog.queries.status import Failure, Running, RunStatus, StageTotal, rema
 from catalog.queries.workers import WorkerRow, workers, working
 
 __all__ = [
+    "Approval",
     "Attempt",
     "BatchRow",
     "DeliveryRow",
@@ -40,6 +42,7 @@ __all__ = [
     "StageTotal",
     "StoredFile",
     "WorkerRow",
+    "approvals",
     "attempt",
     "batch",
     "batch_shots",

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboard.auth import Operator
+from dashboard.auth import Operator, Reviewer
 from dashboard.desk import Desk, desk_of
 from dashboard.errors import Refused
 from dashboard.form import Form, form_of
@@ -42,6 +42,12 @@ def resume(request: Request, run_id: str, who: Operator, desk: TheDesk, form: As
 def cancel(request: Request, run_id: str, who: Operator, desk: TheDesk, form: Asked) -> Response:
     """Stop a run."""
     return answered(request, desk, form, lambda: desk.actions.cancel(who.name, run_id))
+
+
+@router.post("/send/{run_id}")
+def send(request: Request, run_id: str, who: Reviewer, desk: TheDesk, form: Asked) -> Response:
+    """Export what is approved of a run."""
+    return answered(request, desk, form, lambda: desk.actions.send(who.name, run_id))
 
 
 @router.post("/retry")

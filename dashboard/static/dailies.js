@@ -197,8 +197,8 @@ const keys = {
 function verdict(word) { const button = one(`[data-verdict="${word}"]`); if (button) button.click(); }
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.matches("input, textarea, select")) { if (event.key === "Escape") event.target.blur(); return; }
-  if (one("dialog[open]") || (event.key === " " && event.target.matches("button, summary"))) return;
+  if (event.target.matches("input:not([type=checkbox]), textarea, select")) { if (event.key === "Escape") event.target.blur(); return; }
+  if (one("dialog[open]") || (event.key === " " && event.target.matches("button, summary, input"))) return;
   if (before === "g") {
     const link = one(`.side a[data-key="${CSS.escape(event.key)}"]`);
     before = "";

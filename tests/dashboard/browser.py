@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 from dashboard.app import create_app
 from dashboard.settings import DashboardSettings
 from flows.actions import FlowActions
+from flows.listening import listen
 from flows.settings import Settings
 from tests.dashboard.gallery import Gallery
 
@@ -51,7 +51,7 @@ def listening(gallery: Gallery, **settings: Any) -> Iterator[str]:
     """The address of a dashboard over this gallery, with real actions."""
     actions = FlowActions(gallery.catalog, Settings(home=gallery.folder))
     app = create_app(gallery.catalog, actions, DashboardSettings(gallery.folder, poll_seconds=0.1, **settings))
-    with socket.create_server(("127.0.0.1", 0)) as door:
+    with listen() as door:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, name="dashboard")
         thread.start()

@@ -49,6 +49,9 @@ class Asked:
     def reopen(self, who: str, delivery_ids: Sequence[str], note: str) -> str:
         return self._done("reopen", who, tuple(delivery_ids), note)
 
+    def send(self, who: str, run_id: str) -> str:
+        return self._done("send", who, run_id)
+
 
 class Browser:
     """A client that takes the word of its visit from the page, as a browser does."""

@@ -68,7 +68,7 @@ class Gallery:
             manifest_sha256="0" * 64,
             manifest={"name": name},
             triggered_by="tester",
-            out_folder="/out",
+            out_folder=str(self.folder / "out"),
             shots=shots,
         )
 

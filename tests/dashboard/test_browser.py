@@ -17,6 +17,8 @@ from dashboard.tokens import Tokens
 from flows import detached
 from tests.dashboard.browser import CHROMIUM, CONTRAST, PATIENCE_MS, listening, opened
 from tests.dashboard.gallery import HOSTILE, Gallery
+from tests.flows.processes import until
+from tests.workroom import rows_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -97,14 +99,25 @@ def test_five_items_are_judged_by_keys_alone(page: Page, address: str, gallery: 
     expect(page.get_by_text("4 of 5 judged")).to_be_visible()
 
 
-def test_a_grid_is_approved_at_once(page: Page, address: str, gallery: Gallery) -> None:
+def test_a_grid_is_approved_and_exported(page: Page, gallery: Gallery) -> None:
+    """By a process of its own, into the run's out folder."""
     run_id = gallery.submit(4)
-    for seed, claim in enumerate(gallery.claim(run_id, gallery.shots(run_id, 4)), start=1):
-        gallery.deliver(claim, seed)
-    page.goto(f"{address}/review?view=grid")
-    page.keyboard.press("*")
-    page.keyboard.press("a")
-    expect(page.get_by_text("4 approved")).to_be_visible()
+    made = [gallery.deliver(claim, n) for n, claim in enumerate(gallery.claim(run_id, gallery.shots(run_id, 4)))]
+    with listening(gallery) as address:
+        page.goto(f"{address}/review?view=grid&run={run_id}")
+        expect(page.get_by_role("button", name="Export approved")).to_have_count(0)
+        page.get_by_label("Choose Product 4").click()
+        page.keyboard.press("r")
+        expect(page.get_by_text("0 approved, 1 rejected")).to_be_visible()
+        page.keyboard.press("*")
+        page.keyboard.press("a")
+        expect(page.get_by_text("3 approved, 1 rejected")).to_be_visible()
+        page.get_by_role("button", name="Export approved").click()
+        folder = gallery.folder / "out" / "approved"
+        expect(page.get_by_text(f"3 approved deliveries go to {folder}")).to_be_visible()
+        until("the export is over", (folder / ".dailies-sent.json").exists, PATIENCE_MS / 1000)
+    assert sorted(row["delivery"] for row in rows_of(folder / "index.csv")) == sorted(made[:3])
+    assert len(list(folder.glob("*.mp4"))) == 3
 
 
 def test_a_poster_plays_under_the_pointer_and_clips_scrub_together(page: Page, address: str, gallery: Gallery) -> None:

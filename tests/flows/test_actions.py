@@ -14,7 +14,7 @@ from flows import detached
 from flows.actions import FlowActions
 from flows.cli import command
 from flows.request import Request
-from tests.workroom import Workroom
+from tests.workroom import Workroom, index_of
 
 Started = list[tuple[str, ...]]
 
@@ -23,8 +23,8 @@ Started = list[tuple[str, ...]]
 def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     found: Started = []
 
-    def note(settings: object, what: str, subject: str, who: str, overrides: Sequence[str] = ()) -> Path:
-        found.append((what, subject, who, *overrides))
+    def note(settings: object, what: str, subject: str, who: str, more: Sequence[str] = ()) -> Path:
+        found.append((what, subject, who, *more))
         return Path("log")
 
     monkeypatch.setattr(detached, "start", note)
@@ -120,3 +120,23 @@ def test_tokens_are_made_listed_and_taken_back(
     assert command(["token", "list"]) == 0 and "anna: reviewer" in capsys.readouterr().out
     assert command(["dashboard", "--host", "0.0.0.0"]) == 2 and "NO_NAME" in capsys.readouterr().err
     assert command(["token", "remove", "anna"]) == 0 and command(["token", "remove", "anna"]) == 2
+
+
+def test_what_is_approved_is_exported_into_the_out_folder(
+    room: Workroom, actions: FlowActions, started: Started, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the command does it, which is what is started."""
+    room.picture("a.png")
+    made = room.run(room.manifest([{"id": "a", "source": "a.png"}, {"id": "b", "source": "a.png"}]))
+    with pytest.raises(Refused, match="nothing of tests is approved"):
+        actions.send("anna", made.run_id)
+    actions.review("anna", "approved", [row.delivery.id for row in made.rows if row.item == "a"], "")
+    folder = made.out.folder / "approved"
+    assert actions.send("anna", made.run_id) == f"1 approved delivery goes to {folder}"
+    assert started == [("send", made.run_id, "anna", str(folder))]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("DAILIES_HOME", str(room.settings.home))
+        assert detached.main(["send", made.run_id, "anna", str(folder)]) == 0
+        assert command(["export", str(folder), "--again"]) == 2
+    assert "1 new, 0 replaced, 0 withdrawn" in capsys.readouterr().out
+    assert [row["id"] for row in index_of(folder)] == ["a"]
