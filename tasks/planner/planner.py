@@ -26,6 +26,7 @@ from tasks.planner.standing import Standing, standing_deliveries
 from tasks.planner.survey import Sight, survey
 from tasks.planner.work import encode_work
 from tasks.prepare import PictureFacts
+from tasks.scene.older import older_scenes
 
 PLANNED_AT_ONCE = 250
 """Shots whose plans are in memory as objects; the others' lie packed, in a tenth of the room."""
@@ -128,7 +129,7 @@ def plan_run(
     scenes = [
         plan_scene(cut, clips.found, clips.failed, one, refresh=refresh) for cut, one in zip(cuts, lost, strict=True)
     ]
-    sum_up.stands(_scenes_standing(catalog, scenes))
+    sum_up.stands(_scenes_standing(catalog, chain, scenes, sum_up.older))
     scenes = [scene.model_copy(update={"seconds": sum_up.add_scene(scene)}) for scene in scenes]
     return RunPlan(
         manifest,
@@ -166,9 +167,12 @@ class _Clips:
                 self.found |= {(shot.key, preset): ask for preset, ask in asked}
 
 
-def _scenes_standing(catalog: Catalog, scenes: Sequence[ScenePlan]) -> Standing:
+def _scenes_standing(
+    catalog: Catalog, chain: Chain, scenes: Sequence[ScenePlan], older_clips: AbstractSet[str]
+) -> Standing:
     found = catalog.current_deliveries([scene.delivery.ask_sha256 for scene in scenes])
-    return Standing({ask: several[-1] for ask, several in found.items()}, frozenset())
+    current = {ask: several[-1] for ask, several in found.items()}
+    return Standing(current, older_scenes(catalog, chain.ffmpeg, scenes, current, older_clips))
 
 
 @contextmanager

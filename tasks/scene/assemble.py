@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import av
-
 from catalog.claims import Claim
 from catalog.deliveries import Delivered, NewDelivery, Reuse
 from catalog.made import Made
@@ -17,13 +15,10 @@ from manifests.presets import cut_preset, preset
 from models.clip import Clip
 from models.errors import EngineError
 from tasks.encode import Output, encode
-from tasks.encode import versions as encoder_versions
 from tasks.encode.poster import write_poster
-from tasks.execute import Execution, Input, Result, Stage, intact, staged
+from tasks.execute import Execution, Result, Stage, intact, staged
 from tasks.inspect import Report
 from tasks.planner.scene import ScenePlan
-from tasks.planner.work import encode_work
-from tasks.scene.cues import cues_of
 from tasks.scene.inspection import inspect_joined, inspect_segment
 from tasks.scene.join import join
 from tasks.scene.morph import LEAST, Morph
@@ -32,14 +27,11 @@ from tasks.scene.planes import read_planes
 from tasks.scene.recipe import AssembleRecipe
 from tasks.scene.segments import IN, Segment, segments
 from tasks.scene.sound import scene_sound
-from tasks.scene.versions import picture_versions
+from tasks.scene.stages import assemble_recipe, assemble_stage, segment_stage
 from tasks.stored import Storing, run_stored
 from tasks.tools import Tools
 
 Make = Callable[[Execution], Result]
-SEGMENT_VERSION, ASSEMBLE_VERSION = 1, 1
-FRAME_WORK = 2.0
-"""Of a segment, against encoding its frames alone: they are read and mixed too."""
 
 
 def assemble(tools: Tools, claim: Claim, row: ShotRow) -> None:
@@ -139,23 +131,14 @@ class _Assembly:
         return all(intact(self._tools, part) for part in (delivered.artifact, delivered.poster) if part)
 
     def _segment(self, piece: Segment, clips: Mapping[str, Delivered]) -> Made:
-        inputs = {role: clips[event.key] for role, event in piece.clips.items()}
         recipe = piece.recipe.encode
-        stage = Stage(
-            name="segment",
-            version=SEGMENT_VERSION,
-            recipe=piece.recipe,
-            engine="dailies",
-            versions={**picture_versions(), **encoder_versions(self._tools.ffmpeg, recipe.codec)},
-            inputs=[Input.file(role, one.artifact) for role, one in inputs.items()],
-            work=encode_work(recipe) * FRAME_WORK,
-        )
+        paths = {role: clips[event.key].path for role, event in piece.clips.items()}
 
         def make(execution: Execution) -> Result:
             path = staged(self._tools, f".{recipe.container}")
             clip = Clip(recipe.width, recipe.height, Fraction(recipe.rate), recipe.frames)
             with Morph() as morph:
-                frames = frames_of(piece.recipe, {role: one.path for role, one in inputs.items()}, morph)
+                frames = frames_of(piece.recipe, paths, morph)
                 (file,) = encode(
                     frames, clip, [Output(recipe, path)], ffmpeg=self._tools.ffmpeg, progress=execution.progress,
                     cancelled=self._tools.cancelled,
@@ -165,6 +148,7 @@ class _Assembly:
             self._tell(piece, morph)
             return Result([StagedFile(path, "segment", "segment", {"frames": recipe.frames})], morph.ran)
 
+        stage = segment_stage(self._tools.ffmpeg, piece, {key: one.artifact for key, one in clips.items()})
         return self._made(stage, make)
 
     def _tell(self, piece: Segment, morph: Morph) -> None:
@@ -182,25 +166,8 @@ class _Assembly:
 
     def _joined(self, pieces: Sequence[Segment], made: Sequence[Made], sound: Made, missing: Mapping[str, str]) -> Made:
         delivery = self._plan.delivery
-        recipe = AssembleRecipe(
-            encode=delivery.encode,
-            segments=tuple(piece.frames for piece in pieces),
-            cues=cues_of(self._plan) if self._plan.subtitles else (),
-            poster_at=self._poster_at(missing),
-        )
+        recipe = assemble_recipe(self._plan, pieces, missing)
         files = [one.output("segment") for one in made]
-        stage = Stage(
-            name="assemble",
-            version=ASSEMBLE_VERSION,
-            recipe=recipe,
-            engine="dailies",
-            versions={"av": av.__version__, **encoder_versions(self._tools.ffmpeg, delivery.encode.codec)},
-            inputs=[
-                *(Input.file(f"segment-{number:05}", one.sha256) for number, one in enumerate(files)),
-                Input.file("sound", sound.output("sound").sha256),
-            ],
-            work=encode_work(delivery.encode) / 20,
-        )
 
         def make(execution: Execution) -> Result:
             path = staged(self._tools, f".{delivery.encode.container}")
@@ -217,7 +184,8 @@ class _Assembly:
                 path.unlink(missing_ok=True)
                 raise
 
-        return self._made(stage, make)
+        heard = sound.output("sound").sha256
+        return self._made(assemble_stage(self._tools.ffmpeg, recipe, [one.sha256 for one in files], heard), make)
 
     def _with_poster(self, path: Path, report: Report, recipe: AssembleRecipe) -> Result:
         poster = path.with_suffix(".jpg")
@@ -228,11 +196,6 @@ class _Assembly:
         size = {"width": recipe.encode.width, "height": recipe.encode.height}
         files = [StagedFile(path, "file", "delivery", report.facts), StagedFile(poster, "poster", "poster", size)]
         return Result(files, figures=figures)
-
-    def _poster_at(self, missing: Mapping[str, str]) -> int:
-        """The middle of the first shot that is there."""
-        shown = [event for event in self._plan.events if event.key not in missing] or list(self._plan.events)
-        return self._plan.leader + shown[0].start + shown[0].frames // 2
 
     def _made(self, stage: Stage, make: Make) -> Made:
         return run_stored(self._tools, Storing(self._claim, self._rendition, stage, make))

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 from catalog.claims import Claim
 from catalog.made import Made
 from catalog.publication import StagedFile
 from manifests.errors import InputError, Problem
-from tasks.encode import versions as encoder_versions
-from tasks.execute import Execution, Input, Result, Stage, staged
+from tasks.execute import Execution, Result, staged
 from tasks.planner.scene import ScenePlan, SoundPlan
-from tasks.scene.mix import SAMPLES, mix, samples_of
-from tasks.scene.recipe import MixRecipe, TrackRecipe
+from tasks.scene.mix import mix
+from tasks.scene.stages import mix_recipe, mix_stage
 from tasks.stored import Storing, run_stored
 from tasks.tools import Tools
-
-MIX_VERSION = 2
-BITRATE = 192_000
 
 
 def scene_sound(tools: Tools, claim: Claim, rendition: str, plan: ScenePlan, frames: int) -> Made:
@@ -26,26 +21,9 @@ def scene_sound(tools: Tools, claim: Claim, rendition: str, plan: ScenePlan, fra
 
     Raises InputError (`SOUND_CHANGED`), MixError, Cancelled, and what else a stage raises.
     """
-    sounds = sorted(plan.sounds, key=lambda one: (Fraction(one.at), one.sha256, one.gain))
-    roles = {sha256: f"sound-{number}" for number, sha256 in enumerate(dict.fromkeys(one.sha256 for one in sounds))}
-    rate = Fraction(plan.rate)
-    lead = Fraction(plan.leader) / rate
-    tracks = tuple(
-        TrackRecipe(sound=roles[one.sha256], gain=one.gain, sample=round((Fraction(one.at) + lead) * SAMPLES))
-        for one in sounds
-    )
-    recipe = MixRecipe(tracks=tracks, samples=samples_of(frames, rate), loudness=plan.loudness, bitrate=BITRATE)
-    for one in sounds:
+    recipe, roles = mix_recipe(plan, frames)
+    for one in plan.sounds:
         _keep(tools, one)
-    stage = Stage(
-        name="mix",
-        version=MIX_VERSION,
-        recipe=recipe,
-        engine="ffmpeg",
-        versions=encoder_versions(tools.ffmpeg, "h264"),
-        inputs=[Input.file(role, sha256) for sha256, role in roles.items()],
-        work=frames / float(rate),
-    )
 
     def make(execution: Execution) -> Result:
         path = staged(tools, ".m4a")
@@ -54,7 +32,7 @@ def scene_sound(tools: Tools, claim: Claim, rendition: str, plan: ScenePlan, fra
         measured = mix(recipe, files, path, ffmpeg=tools.ffmpeg, cancelled=tools.cancelled)
         return Result([StagedFile(path, "sound", "sound", {"samples": recipe.samples})], measured)
 
-    return run_stored(tools, Storing(claim, rendition, stage, make))
+    return run_stored(tools, Storing(claim, rendition, mix_stage(tools.ffmpeg, recipe, roles), make))
 
 
 def _keep(tools: Tools, sound: SoundPlan) -> None:

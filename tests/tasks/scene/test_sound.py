@@ -55,12 +55,11 @@ def test_clicks_are_heard_where_they_were_put(level: float | None, tmp_path: Pat
     assert max(map(abs, late)) < FRAME * 1000 / 2, f"ms late: {late}"
 
 
-@pytest.mark.parametrize("level", [None, -16.0])
 @pytest.mark.slow
-def test_after_an_hour_sound_is_still_on_its_frame(level: float | None, tmp_path: Path) -> None:
+def test_after_an_hour_sound_is_still_on_its_frame(tmp_path: Path) -> None:
     sounds = {"a": click(tmp_path, 0.25, 0.5)}
     places = [0.5, 1799.75, 3598.0]
-    told = mix_recipe(3600, *(track("a", at) for at in places), loudness=level)
+    told = mix_recipe(3600, *(track("a", at) for at in places), loudness=-16.0)
     path, _ = mixed(tmp_path, told, sounds)
     found = onsets(path)
     late = [round((one - want - 0.25) * 1000, 2) for one, want in zip(found, places, strict=True)]
