@@ -27,6 +27,16 @@ def test_a_draft_is_another_request_than_what_it_drafts(space: Workspace) -> Non
     assert drafted(asked).sha256 not in ("", asked.sha256)
 
 
+def test_drafts_of_rows_that_only_their_presets_kept_apart_are_named_by_id(space: Workspace) -> None:
+    head = HEAD + 'out: {template: "{title}_{preset}"}\n'
+    rows = "  - {id: a, source: a.png, title: Mug, deliver: [youtube_4k]}\n"
+    apart = rows + "  - {id: b, source: b.png, title: Cup, deliver: [youtube_4k]}\n"
+    alike = rows + "  - {id: b, source: b.png, title: mug, deliver: [web_1080p]}\n"
+    for text, wanted in ((apart, ["Mug", "Cup"]), (alike, ["a", "b"])):
+        draft = drafted(space.load(f"{head}rows:\n{text}"))
+        assert [draft.output(shot, DRAFT) for shot in draft.shots] == [f"{name}_{DRAFT}.mp4" for name in wanted]
+
+
 def test_what_only_scenes_are_cut_from_is_no_preset_to_ask_for(space: Workspace) -> None:
     problem = space.row_fault("deliver: [youtube_1080p_shot]")
     assert (problem.code, "youtube_1080p" in problem.remedy) == ("UNKNOWN_PRESET", True), problem
