@@ -159,6 +159,8 @@ class Worker(Base):
     queues: Mapped[list[Any] | None]
     streak: Mapped[dict[str, Any] | None]
     """The shots that failed one after the other with the same code: `{"code": ..., "shots": [...]}`."""
+    gpu: Mapped[dict[str, Any] | None]
+    """Its card when it was last heard of (catalog/workers.py: CardState); nothing where it has none that tells."""
     ended_at: Mapped[datetime | None]
     started_at: Mapped[datetime] = mapped_column(default=clock())
     heartbeat_at: Mapped[datetime] = mapped_column(default=clock())
