@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from catalog import facts
 from catalog.catalog import Catalog
-from catalog.facts import Counters, FailureGroup, Health, RunCard
+from catalog.facts import Counters, FailureGroup, Health, RunCard, ScheduleFacts
 from catalog.queries import WorkerRow
 from dashboard.pages.today import is_away
 from dashboard.settings import Rates
@@ -40,6 +40,7 @@ class Reading:
     health: Health
     runs: Sequence[tuple[RunCard, float | None]]
     failures: Sequence[FailureGroup]
+    schedules: Sequence[ScheduleFacts]
 
 
 def read(catalog: Catalog) -> Reading:
@@ -51,6 +52,7 @@ def read(catalog: Catalog) -> Reading:
         health=facts.health(catalog),
         runs=[(run, facts.eta(catalog, run.id)) for run in going],
         failures=facts.failures_today(catalog, since=now - timedelta(days=1)),
+        schedules=facts.schedules(catalog),
     )
 
 
@@ -64,6 +66,7 @@ def metrics_of(found: Reading | None, rates: Rates, rolled_at: float | None) -> 
         yield from _work(found)
         yield from _stages(found.counters, rates)
         yield from _runs(found, rates)
+        yield from _schedules(found.schedules)
         yield from _staff(found)
         yield from _store(found)
 
@@ -92,7 +95,7 @@ def _work(found: Reading) -> Iterator[Metric]:
     yield _gauge("queue_shots", "Shots of the batches that wait for a worker.", names, waiting)
     oldest = [(labels, one.oldest_at.timestamp()) for labels, one in queues]
     yield _gauge("queue_oldest_timestamp_seconds", "When the oldest of the waiting batches was cut.", names, oldest)
-    duties = [([one.name], one.done_at.timestamp() if one.done_at else None) for one in health.duties]
+    duties = [([one.name], _at(one.done_at)) for one in health.duties]
     yield _gauge("duty_done_timestamp_seconds", "When a duty of the house was last done.", ["duty"], duties)
 
 
@@ -129,11 +132,25 @@ def _runs(found: Reading, rates: Rates) -> Iterator[Metric]:
         names,
         [([run.id, run.name], eta) for run, eta in runs],
     )
+    due = [([run.id, run.name], _at(found.counters.deadlines.get(run.id))) for run, _ in runs]
+    yield _gauge("run_deadline_timestamp_seconds", "By when a run under way is to be done.", names, due)
     if rates.known:
         cost = [
             ([run.id, run.name, rates.currency], rates.money(run.stage_seconds, run.gpu_seconds)) for run, _ in runs
         ]
         yield _gauge("run_cost", "Money that a run under way has come to.", [*names, "currency"], cost)
+
+
+def _schedules(found: Sequence[ScheduleFacts]) -> Iterator[Metric]:
+    active = [([one.name], float(one.active)) for one in found]
+    yield _gauge("schedule_active", "Whether a schedule starts runs; it may be paused.", ["schedule"], active)
+    due = [([one.name], _at(one.next_at)) for one in found if one.active]
+    yield _gauge("schedule_next_timestamp_seconds", "When a schedule's next start is due.", ["schedule"], due)
+    came = [([one.name], _at(one.last_started_at)) for one in found]
+    yield _gauge("schedule_last_started_timestamp_seconds", "When a schedule last started.", ["schedule"], came)
+    refused = [([one.name, one.last_code], 1.0) for one in found if one.last_code is not None]
+    words = "1 where a schedule's last start came to no run, with the reason's code."
+    yield _gauge("schedule_refused", words, ["schedule", "code"], refused)
 
 
 def _staff(found: Reading) -> Iterator[Metric]:
@@ -171,6 +188,10 @@ def _store(found: Reading) -> Iterator[Metric]:
     yield _gauge("store_files", "Artifacts, by kind and state.", ["kind", "state"], files)
     yield _gauge("store_free_bytes", "Room for more; none told of a bucket.", [], [([], store.free_bytes)])
     yield _gauge("store_used_ratio", "How full what the store lies on is.", [], [([], store.used_share)])
+
+
+def _at(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment is not None else None
 
 
 def _gauge(name: str, words: str, labels: Sequence[str], rows: Iterable[Row]) -> Metric:

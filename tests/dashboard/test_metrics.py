@@ -136,10 +136,13 @@ def test_the_format_is_what_prometheus_takes(client: TestClient, gallery: Galler
     assert {one.name for one in openmetrics(answer.text)} >= {"dailies_shots", "dailies_stage_duration_seconds"}
 
 
-def test_a_catalog_that_is_away_is_told_not_an_error(client: TestClient, gallery: Gallery) -> None:
+def test_a_catalog_that_is_away_is_told_not_an_error(
+    client: TestClient, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gallery.night()
     database, aside = gallery.folder / "catalog.db", gallery.folder / "aside.db"
     gallery.catalog.database.engine.dispose()
+    monkeypatch.setattr(gallery.catalog.database, "patience_seconds", 0.0)
     shutil.move(database, aside)
     database.mkdir()
     try:

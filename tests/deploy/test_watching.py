@@ -64,8 +64,8 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 def test_the_alerts_are_those_that_operations_asked_for() -> None:
     assert {rule["alert"].removeprefix("Dailies") for rule in ALERTS} == {
-        "CatalogDown", "StoreAway", "StoreFull", "ScheduleNotStarted", "DeadlineMissed", "FailureRatio", "WorkerLost",
-        "GpuLost", "LeasesExpired",
+        "CatalogDown", "StoreAway", "StoreFull", "ScheduleNotStarted", "ScheduleRefused", "DeadlineMissed",
+        "FailureRatio", "WorkerLost", "GpuLost", "LeasesExpired",
     }  # fmt: skip
 
 

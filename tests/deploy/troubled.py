@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from catalog.dialect import clock
+from catalog.schedules import NewSchedule, Scheduled
 from catalog.tables import Shot, Worker
 from catalog.workers import CardState
 from dashboard.app import create_app
@@ -28,7 +30,7 @@ def troubled(folder: Path) -> Iterator[Gallery]:
     gallery = Gallery(folder)
     try:
         gallery.night()
-        run_id = gallery.submit(24, name="Shop")
+        run_id = _scheduled(gallery)
         claims = gallery.claim(run_id, gallery.shots(run_id, 16))
         for claim in claims[:13]:
             gallery.catalog.finish_shot(claim, "failed" if claim is claims[0] else "quarantined", "BAD_IMAGE", "torn")
@@ -43,6 +45,24 @@ def troubled(folder: Path) -> Iterator[Gallery]:
         yield gallery
     finally:
         gallery.catalog.close()
+
+
+def _scheduled(gallery: Gallery) -> str:
+    """A run whose deadline has passed, of a schedule that was due an hour ago; one whose last start was refused."""
+    now = datetime.now(UTC)
+    rules: dict[str, Any] = {
+        "manifest": "/shop.yaml", "kind": "product", "cron": "0 1 * * *", "timezone": "Europe/Berlin",
+        "done_by": "07:00", "budget_gpu_seconds": None, "budget_bytes": None, "late_seconds": 3600.0,
+        "overlap": "skip", "shrink": 0.5, "ping": None,
+    }  # fmt: skip
+    late = NewSchedule(name="Shop", next_at=now - timedelta(hours=1), **rules)
+    refused = NewSchedule(name="Other", next_at=now + timedelta(hours=20), **rules)
+    for one in (late, refused):
+        gallery.catalog.put_schedule(one, "tests")
+    gallery.catalog.begin_schedule("Shop", late.next_at)
+    gallery.catalog.skip_schedule("Other", "FEED_EMPTY", "no rows")
+    due = Scheduled("Shop", None, now - timedelta(hours=2), None, None)
+    return gallery.submit(24, name="Shop", scheduled=due)
 
 
 def _staff(gallery: Gallery) -> None:
