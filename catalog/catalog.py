@@ -23,9 +23,11 @@ from catalog.licences import LicenceLedger
 from catalog.migrate import migrate
 from catalog.patience import Told
 from catalog.publication import PublicationLedger
+from catalog.retirement import RetirementLedger
 from catalog.reviews import ReviewLedger
 from catalog.rollups import RollupLedger
 from catalog.runs import RunLedger
+from catalog.schedules import ScheduleLedger
 from catalog.store import StoreAddress, open_store
 from catalog.tables import Artifact
 from catalog.verification import VerificationLedger
@@ -50,6 +52,8 @@ class Catalog(
     LicenceLedger,
     ReviewLedger,
     RollupLedger,
+    ScheduleLedger,
+    RetirementLedger,
 ):
     """What happened, and the files it left. Safe to use from many threads; open one per process."""
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from catalog.claims import Claim, check_claims
@@ -117,7 +117,7 @@ class DeliveryLedger(Ledger):
         with self.database.write() as connection:
             one_publisher(connection)
             check_claims(connection, [one.claim for one in wanted])
-            self._check_present(connection, {file for one in wanted for file in (one.artifact, one.poster) if file})
+            check_present(connection, {file for one in wanted for file in (one.artifact, one.poster) if file})
             places = _places(connection, list({one.shot_id for one in wanted}))
             makers = _RECIPES.execute(connection, [one.execution_id for one in wanted])
             recipes = {row.id: row.recipe_sha256 for row in makers}
@@ -162,7 +162,10 @@ class DeliveryLedger(Ledger):
         return matching[-1] if matching else None
 
     def current_deliveries(self, ask_sha256s: Sequence[str]) -> dict[str, list[Delivered]]:
-        """Current deliveries of many asks whose files are in the store, oldest first; asks without one are missing."""
+        """Current deliveries of many asks whose files are in the store, oldest first; asks without one are missing.
+
+        One that was retired with its row is as good as a current one, and comes before those.
+        """
         found: dict[str, list[Delivered]] = {}
         with self.database.read() as connection:
             for part in chunks(ask_sha256s):
@@ -181,15 +184,16 @@ class DeliveryLedger(Ledger):
     def _load(self, rows: Iterable[Any]) -> list[Delivered]:
         return [delivered(row, self.store) for row in rows]
 
-    @staticmethod
-    def _check_present(connection: Connection, files: Collection[str]) -> None:
-        states = {row.sha256: row.state for part in chunks(sorted(files)) for row in _STATES.execute(connection, part)}
-        for digest in files:
-            if (state := states.get(digest)) != "present":
-                raise CatalogError(
-                    f"cannot deliver artifact {digest[:12]}: it is {state or 'unknown'}, not present; make it again",
-                    code="NOT_PRESENT",
-                )
+
+def check_present(connection: Connection, files: Collection[str]) -> None:
+    """Raises CatalogError (`NOT_PRESENT`) where a file is not in the store."""
+    states = {row.sha256: row.state for part in chunks(sorted(files)) for row in _STATES.execute(connection, part)}
+    for digest in files:
+        if (state := states.get(digest)) != "present":
+            raise CatalogError(
+                f"cannot deliver artifact {digest[:12]}: it is {state or 'unknown'}, not present; make it again",
+                code="NOT_PRESENT",
+            )
 
 
 def serve_again(connection: Connection, reuses: Sequence[Reuse]) -> None:
@@ -197,6 +201,8 @@ def serve_again(connection: Connection, reuses: Sequence[Reuse]) -> None:
     one_publisher(connection)
     query = select(Delivery).where(Delivery.id.in_([reuse.delivery_id for reuse in reuses]))
     older = {row.id: row for row in connection.execute(query)}
+    retired = [row for row in older.values() if row.retired_at is not None]  # they may have been collected meanwhile
+    check_present(connection, {file for row in retired for file in (row.artifact_sha256, row.poster_sha256) if file})
     places = _places(connection, [reuse.shot_id for reuse in reuses])
     slots: dict[Reuse, Slot] = {}
     wanted: dict[Slot, Content] = {}
@@ -252,8 +258,11 @@ _BY_ID = Lookup(select_deliveries(), Delivery.id)
 _USABLE = Lookup(
     # SQLite would rather read every artifact that is present than look up three deliveries, if it could.
     select_deliveries()
-    .where(Delivery.state == "current", func.coalesce(Artifact.state, "") == "present")
-    .order_by(Delivery.id),
+    .where(
+        or_(Delivery.state == "current", Delivery.retired_at.is_not(None)),
+        func.coalesce(Artifact.state, "") == "present",
+    )
+    .order_by(Delivery.state == "current", Delivery.id),
     Delivery.ask_sha256,
 )
 

@@ -16,6 +16,7 @@ from catalog.ids import new_id, shot_id
 from catalog.json_text import JsonText
 from catalog.keeping import GOING, UNPAUSED
 from catalog.ledger import Ledger, chunks, write_audit
+from catalog.schedules import Scheduled, take_turn
 from catalog.shot_order import reopen_awaiting
 from catalog.tables import Rendition, Run, Shot, ShotTag
 
@@ -83,11 +84,13 @@ class RunLedger(Ledger):
         flow_run_id: str | None = None,
         priority: Priority = "normal",
         code_version: str | None = None,
+        scheduled: Scheduled | None = None,
     ) -> str:
         """Write down a run and all its shots, and return its id. Shots are `<run>.00001` ... in order.
 
         `shots` are drawn and written some at a time, in one transaction: a reader sees the run whole or not at all.
-        Nothing is written where two shots share a key (CatalogError) or a reused delivery is unknown (NotFound).
+        Nothing is written where two shots share a key (CatalogError), a reused delivery is unknown (NotFound), or
+        another run of the schedule was submitted meanwhile (CatalogError, `SCHEDULE_OVERLAP`).
         """
         run_id = new_id("r")
         with self.database.write() as connection:
@@ -104,8 +107,14 @@ class RunLedger(Ledger):
                     flow_run_id=flow_run_id,
                     priority=priority,
                     code_version=code_version,
+                    schedule=scheduled.schedule if scheduled else None,
+                    done_by=scheduled.done_by if scheduled else None,
+                    budget_gpu_seconds=scheduled.budget_gpu_seconds if scheduled else None,
+                    budget_bytes=scheduled.budget_bytes if scheduled else None,
                 )
             )
+            if scheduled:
+                take_turn(connection, scheduled, run_id)
             count = _write_shots(connection, run_id, name, shots)
             write_audit(connection, triggered_by, "submit", run_id, {"name": name, "kind": kind, "shots": count})
         return run_id
@@ -209,7 +218,7 @@ class RunLedger(Ledger):
                 again = {"state": "planned", "ended_at": None}
                 over = and_(Run.id == run_id, Run.state.not_in(GOING))
                 connection.execute(update(Run).where(over).values(again))
-            connection.execute(update(Run).where(Run.id == run_id).values(UNPAUSED))
+            connection.execute(update(Run).where(Run.id == run_id).values(**UNPAUSED, reported_at=None))
             if shots:
                 write_audit(connection, who, "reopen", run_id, {"shots": len(shots), "states": list(states)})
         return len(shots)

@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from sqlalchemy import ColumnElement, case, exists, or_, select, update
 from sqlalchemy.orm import aliased
@@ -21,6 +21,20 @@ WorkerState = Literal["active", "draining", "drained", "stopped"]
 
 LIVE_SECONDS = 60.0
 """A worker that was silent for longer (database clock) is taken for dead."""
+
+
+class CardState(TypedDict):
+    """A worker's card: `busy` 0 to 1, None where it does not tell; bytes taken by all processes, and of all it has.
+
+    `lost`: the driver reaches it no more; the rest is as it was before.
+    """
+
+    uuid: str
+    name: str
+    lost: bool
+    busy: float | None
+    memory_bytes: int
+    memory_total_bytes: int
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,7 @@ class WorkerLedger(Ledger):
             "slots": slots,
             "queues": list(queues),
             "state": "active",
+            "gpu": None,
         }
         again = {"reason": None, "streak": None, "ended_at": None, "started_at": clock(), "heartbeat_at": clock()}
         with self.database.write() as connection:
@@ -74,12 +89,13 @@ class WorkerLedger(Ledger):
                 .returning(Worker.id)
             ).scalar_one()
 
-    def heartbeat(self, worker_id: str, *, restarted: bool = False) -> WorkerState:
-        """Say that a worker lives; returns its state, so that a draining one notices. Raises NotFound.
+    def heartbeat(self, worker_id: str, *, restarted: bool = False, gpu: CardState | None = None) -> WorkerState:
+        """Say that a worker lives, and how its card is; returns its state, so that a draining one notices.
 
-        `restarted`: what it had taken from Prefect before now is lost.
+        `restarted`: what it had taken from Prefect before now is lost. Raises NotFound.
         """
-        values = {"heartbeat_at": clock()} | ({"started_at": clock()} if restarted else {})
+        values: dict[str, Any] = {"heartbeat_at": clock(), "gpu": dict(gpu) if gpu else None}
+        values |= {"started_at": clock()} if restarted else {}
         with self.database.write() as connection:
             state = connection.execute(
                 update(Worker).where(Worker.id == worker_id).values(values).returning(Worker.state)

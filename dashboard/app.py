@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from catalog import facts
 from catalog.catalog import Catalog
 from catalog.errors import CatalogError, NotFound, StoreUnavailable
-from dashboard import api, media, pages
+from dashboard import api, media, pages, scrape
 from dashboard.actions import Actions
 from dashboard.assets import Assets
 from dashboard.auth import let_in
@@ -29,6 +30,7 @@ from dashboard.live import Live
 from dashboard.login_rate import LoginRate
 from dashboard.previews import Previews
 from dashboard.render import render
+from dashboard.rolling_up import RollingUp
 from dashboard.settings import DashboardSettings
 from dashboard.shared import Shared
 from dashboard.tokens import Tokens, secret
@@ -50,12 +52,15 @@ def create_app(catalog: Catalog, actions: Actions, settings: DashboardSettings) 
         tokens=Tokens(settings.tokens),
         login_rate=LoginRate(),
         secret=secret(settings.secret),
+        rolling_up=RollingUp(catalog, settings.roll_up_seconds),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        desk.rolling_up.start()
         yield
         live.stop()
+        await asyncio.to_thread(desk.rolling_up.stop)
 
     app = FastAPI(
         title="Dailies",
@@ -71,6 +76,7 @@ def create_app(catalog: Catalog, actions: Actions, settings: DashboardSettings) 
     app.include_router(pages.router, include_in_schema=False)
     app.include_router(media.router)
     app.include_router(api.router)
+    app.include_router(scrape.router, include_in_schema=False)
     app.add_api_route("/live", _live, include_in_schema=False)
     app.add_api_route("/alive", _alive, include_in_schema=False)
     app.mount("/static", Assets(STATIC), name="static")
@@ -113,7 +119,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 def wants_json(request: Request) -> bool:
     """Programs ask below /api, or with a token, or say so."""
     accepts = request.headers.get("accept", "")
-    below = request.url.path.startswith(("/api/", "/media/", "/live"))
+    below = request.url.path.startswith(("/api/", "/media/", "/live", "/metrics"))
     return below or getattr(request.state, "bearer", False) or accepts.startswith("application/json")
 
 

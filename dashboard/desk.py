@@ -11,6 +11,7 @@ from dashboard.actions import Actions
 from dashboard.live import Live
 from dashboard.login_rate import LoginRate
 from dashboard.previews import Previews
+from dashboard.rolling_up import RollingUp
 from dashboard.settings import DashboardSettings
 from dashboard.shared import Shared
 from dashboard.tokens import Tokens
@@ -29,6 +30,7 @@ class Desk:
     tokens: Tokens
     login_rate: LoginRate
     secret: str
+    rolling_up: RollingUp
 
 
 def desk_of(request: Request) -> Desk:

@@ -40,6 +40,8 @@ class DashboardSettings:
     rates: Rates = field(default_factory=Rates)
     poll_seconds: float = 1.0
     """How often the catalog is asked whether anything changed, while somebody looks."""
+    roll_up_seconds: float = 60.0
+    """How often hours of work are added up."""
 
     @property
     def wants_tokens(self) -> bool:

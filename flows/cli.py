@@ -14,7 +14,7 @@ from catalog.errors import CatalogError
 from catalog.queries import latest_run, list_runs, run_status
 from catalog.runs import Priority
 from catalog.trace import trace as trace_lineage
-from flows import boards, dashboard_command, up, weights, worker
+from flows import boards, dashboard_command, log_lines, up, weights, worker
 from flows import doctor as doctoring
 from flows.backup import backup, migrate, restore
 from flows.chosen import chosen_run
@@ -83,6 +83,7 @@ DRAFT = Annotated[bool, typer.Option("--draft", help="Everything small and quick
 
 def main() -> None:
     """Entry point of the command `dailies`."""
+    log_lines.begin()
     sys.exit(command(sys.argv[1:]))
 
 

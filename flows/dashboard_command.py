@@ -12,6 +12,7 @@ from catalog.catalog import Catalog
 from dashboard.errors import Refused
 from dashboard.settings import LOOPBACK, DashboardSettings, Rates
 from dashboard.tokens import Tokens
+from flows import log_lines
 from flows.json_output import JSON, print_json
 from flows.listening import listen
 from flows.settings import Settings
@@ -71,6 +72,7 @@ def dashboard_settings(settings: Settings, names: tuple[str, ...] = (), *, open_
 def serve(settings: Settings, told: DashboardSettings, listening: socket.socket) -> None:
     """Answer on this socket until a signal."""
     import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
 
     from dashboard.app import create_app
     from flows.actions import FlowActions
@@ -79,13 +81,20 @@ def serve(settings: Settings, told: DashboardSettings, listening: socket.socket)
     with Catalog.open(settings.catalog_url, settings.store) as catalog:
         app = create_app(catalog, FlowActions(catalog, settings), told)
         server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False)
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                log_config=None if log_lines.wanted() else LOGGING_CONFIG,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+                server_header=False,
+            )
         )
         server.run(sockets=[listening])
 
 
 def serve_socket(fd: int) -> None:
     """Answer on a loopback socket that `dailies up` holds."""
+    log_lines.begin()
     settings = Settings()
     with socket.socket(fileno=fd) as listening:
         serve(settings, dashboard_settings(settings), listening)

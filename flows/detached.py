@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog.queries import run
+from flows import log_lines
 from flows.parent import join, run_parent
 from flows.request import Request
 from flows.settings import Settings
@@ -80,4 +81,5 @@ def _keep(run_id: str) -> None:
 
 
 if __name__ == "__main__":
+    log_lines.begin()
     raise SystemExit(main(sys.argv[1:]))

@@ -59,7 +59,8 @@ def _details(node: Node) -> list[str]:
     if node.kind == "execution":
         lines = [f"execution {node.id}  recipe {facts['recipe_sha256'][:16]}", _pairs(facts.get("recipe", {}))]
         if facts.get("ran"):
-            lines.append("ran: " + _pairs(facts["ran"]))
+            lines.append("ran: " + _pairs({name: value for name, value in facts["ran"].items() if name != "gpu"}))
+            lines += [_card(use)] if (use := facts["ran"].get("gpu")) else []
         lines += [_weights(one) for one in facts.get("weights", ())]
         if grant := facts.get("grant"):
             lines.append(_grant(grant))
@@ -70,6 +71,12 @@ def _details(node: Node) -> list[str]:
     if node.kind == "delivery":
         return [f"put at {path}" for path in facts.get("placed", ())]
     return []
+
+
+def _card(use: Mapping[str, Any]) -> str:
+    """How it used its card (tasks/gpu_use.py); the series is in `--json`."""
+    busy = "" if use["busy_mean"] is None else f"busy {use['busy_mean']:.0%}, at most {use['busy_peak']:.0%}; "
+    return f"on {use['card']}: {busy}memory at most {size(use['memory_peak_bytes'])}"
 
 
 def _weights(one: Any) -> str:

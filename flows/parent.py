@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from flows import prefect_home
+from flows import log_lines, prefect_home
 from flows.interrupt import cancelled_by_interrupt
 from flows.listener import listener
 from flows.live import TerminalListener
@@ -22,7 +22,7 @@ def run_parent(kind: str, *, quiet: bool, triggered_by: str = "cli", **parameter
     from flows.storyboard_animation import storyboard_animation
 
     flow = storyboard_animation if kind == "storyboard" else product_broll
-    with TerminalListener(settings, quiet=quiet) as told, prefect_home.no_heartbeats():
+    with TerminalListener(settings, quiet=quiet or log_lines.wanted()) as told, prefect_home.no_heartbeats():
         told.waiting("starting Prefect", ready)
         listener.set(told)
         with cancelled_by_interrupt(settings, lambda: "" if told.kept_elsewhere else told.run_id, told.say):

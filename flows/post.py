@@ -17,6 +17,7 @@ from catalog.catalog import Catalog
 from catalog.errors import CatalogError, NotFound
 from catalog.queries import workers
 from flows import prefect_home
+from flows.card_state import OwnCard
 from flows.settings import Settings
 from flows.station import Station
 from flows.supervisor import Child, Event, Program, stop_all
@@ -124,11 +125,11 @@ class Post:
 
     def _beat(self, catalog: Catalog, facts: Facts) -> None:
         """Say every ten seconds that the worker lives, and hear whether it is to leave; the catalog may be away."""
-        away = 0.0
+        away, card = 0.0, OwnCard(self._station.device)
         while not self._over.wait(BEAT_SECONDS):
             try:
                 try:
-                    state = catalog.heartbeat(self._id, restarted=self._restarted.is_set())
+                    state = catalog.heartbeat(self._id, restarted=self._restarted.is_set(), gpu=card.state())
                     self._restarted.clear()
                 except NotFound:  # the catalog was restored from yesterday
                     self._register(catalog, facts)

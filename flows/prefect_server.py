@@ -13,6 +13,8 @@ from typing import Any
 
 import uvicorn
 
+from flows import log_lines
+
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a process gets when its parent dies."""
 APP = "flows.prefect_server:app"
@@ -20,16 +22,18 @@ APP = "flows.prefect_server:app"
 
 def main() -> None:
     """Serve Prefect's API until SIGTERM."""
+    log_lines.begin()
     asked = sys.argv[1]
+    words: dict[str, Any] = {"log_config": None} if log_lines.wanted() else {}
     if not asked.isdecimal():
         host, _, port = asked.rpartition(":")
-        uvicorn.run(APP, factory=True, host=host, port=int(port), log_level="error", lifespan="on")
+        uvicorn.run(APP, factory=True, host=host, port=int(port), log_level="error", lifespan="on", **words)
         return
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it died before the signal was asked for
         return
-    uvicorn.run(APP, factory=True, fd=int(asked), log_level="error", lifespan="on")
+    uvicorn.run(APP, factory=True, fd=int(asked), log_level="error", lifespan="on", **words)
 
 
 def app() -> Any:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from flows.worker_name import worker_name
 from flows.workshop import workshop
 from tasks.line import Line
 from tasks.planner.fits import fits
+from tasks.told_of import telling_of
 from tasks.tools import Tools
 
 OPEN = ("planned", "running")
@@ -64,12 +66,15 @@ def render(run_id: str, batch_id: str) -> None:
         reach("batch.begun")
         shots = shots_in_batch(tools.catalog, batch_id)
         claims = tools.catalog.claim(batch_id, shots, worker_name(), settings.lease_seconds)
-        try:
-            with watch.over(tools, run_id, claims, settings.lease_seconds, flow_run.id or None):
-                _work(tools, batch_id, claims, watch)
-        finally:  # whatever the line did not end: nothing is kept that is not worked
-            tools.catalog.release(claims)
-        code, why = watch.told
+        with telling_of(run_id=run_id, batch_id=batch_id, worker=tools.worker):
+            log.info("batch %s begins: %d shots", batch_id, len(claims))
+            try:
+                with watch.over(tools, run_id, claims, settings.lease_seconds, flow_run.id or None):
+                    _work(tools, batch_id, claims, watch)
+            finally:  # whatever the line did not end: nothing is kept that is not worked
+                tools.catalog.release(claims)
+            code, why = watch.told
+            log.info("batch %s ends%s", batch_id, f": {why}" if why else "")
         tools.catalog.set_batch_state(
             batch_id, "cancelled" if code else "done", error_code=code or None, error_message=why or None
         )
@@ -160,7 +165,7 @@ class _Watch:
                 except Exception:  # whatever it is, the leases must go on being renewed
                     log.exception("run %s", run_id)
 
-        thread = threading.Thread(target=beat, name="lease", daemon=True)
+        thread = threading.Thread(target=copy_context().run, args=(beat,), name="lease", daemon=True)
         thread.start()
         try:
             yield

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     )
     price_cpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of this machine, for estimates.")
     price_gpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of a GPU, for what work has cost.")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Logs as text, or as one JSON object a line, with run and shot, on stderr."
+    )
     currency: str = Field(default="", max_length=8, description="What stands before sums of money, such as € or USD.")
 
     @field_validator("home", "weights_dir", "cache_dir")

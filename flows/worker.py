@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,12 +18,15 @@ from rich.table import Column, Table
 
 from catalog.catalog import Catalog
 from catalog.queries import WorkerRow, workers, working
+from flows import log_lines
 from flows.json_output import JSON, print_json
 from flows.post import Post
 from flows.settings import Settings
 from flows.station import Station
 from flows.terminal import out, said
 from flows.worker_name import worker_name
+
+log = logging.getLogger("dailies.worker")
 
 app = typer.Typer(name="worker", help="Workers of the work pools.", no_args_is_help=True)
 
@@ -48,7 +52,8 @@ def start(
     """Work batches of a pool until Ctrl-C, or until the worker is drained. Ends with 0 in both cases."""
     settings = Settings()
     station = Station.of(settings, pool.value, tuple(queues or ()), slots, name, device)
-    return Post(station, settings, print_json_line if as_json else _say).stand()
+    tell = print_json_line if as_json else _log if log_lines.wanted() else _say
+    return Post(station, settings, tell).stand()
 
 
 @app.command("list")
@@ -116,6 +121,10 @@ def print_json_line(event: Mapping[str, Any]) -> None:
 
 def _say(event: Mapping[str, Any]) -> None:
     said(f"{event['worker']}: {event['text']}")
+
+
+def _log(event: Mapping[str, Any]) -> None:
+    log.info(event["text"], extra={"worker": event["worker"]})
 
 
 def _facts(row: WorkerRow, batches: Sequence[str]) -> dict[str, Any]:

@@ -87,6 +87,7 @@ def schema_at(schema: Schema, path: Path) -> Schema:
     """The part of a JSON schema that describes `path`; empty where it has none."""
     node = _plain(schema, schema)
     for step in path:
+        node = _given(node, schema)
         if isinstance(step, str):
             below: Any = node.get("properties", {}).get(step, node.get("additionalProperties"))
         else:
@@ -125,6 +126,12 @@ def _plain(node: Schema, schema: Schema) -> Schema:
     return schema["$defs"][reference.rsplit("/", 1)[1]] if reference else node
 
 
+def _given(node: Schema, schema: Schema) -> Schema:
+    """A part that may be left out, as it is where it is not."""
+    options = [part for part in node.get("anyOf", ()) if part.get("type") != "null"]
+    return _plain(options[0], schema) if len(options) == 1 else node
+
+
 def _data_path(location: Path, value: object) -> Path:
     """Those steps of pydantic's location that are keys of the data: names of union members drop out."""
     path: list[str | int] = []
@@ -158,7 +165,7 @@ def _problem(path: Path, faults: list[Any], schema: Schema, place: Place, prefix
         message, remedy = fault["msg"], str(fault.get("ctx", {}).get("remedy", ""))
         return _at(place, code, f"{name}: {message}" if name else message, remedy)
     if code == "UNKNOWN_KEY":
-        known = schema_at(schema, path[:-1]).get("properties", {})
+        known = _given(schema_at(schema, path[:-1]), schema).get("properties", {})
         # A key written one level too high is the commonest slip.
         below = [f"{part}.{path[-1]}" for part in known if path[-1] in schema_at(schema, (part,)).get("properties", {})]
         near = next(iter(below), "") or nearest(str(path[-1]), known)

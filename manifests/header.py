@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from manifests.names import DEFAULT_TEMPLATE, template_fault
 from manifests.part import Part
 from manifests.scene import Scene
+from manifests.schedule import Schedule
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Cell = str | bool | int | float | None
@@ -98,4 +99,5 @@ class Header(Part):
     scenes: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}$")], Scene] = Field(
         default={}, max_length=200, description="Files that rows are cut together into, by name."
     )
+    schedule: Schedule | None = Field(default=None, description="When it is run by itself: `dailies schedule apply`.")
     limits: Limits = Field(default=Limits.model_construct(), description="Guards.")

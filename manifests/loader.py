@@ -108,6 +108,7 @@ def _load(path: Path, overrides: Sequence[str], problems: list[Problem]) -> Mani
         items=(),
         shots=(),
         scenes={name: _located(name, scene, items.pictures, written, file, problems) for name, scene in scenes.items()},
+        schedule=head.schedule,
     )
     manifest = items.collected(manifest)
     return manifest if problems else dataclasses.replace(manifest, sha256=manifest.digest())

@@ -14,6 +14,7 @@ from manifests.errors import Problem
 from manifests.names import output_name
 from manifests.presets import preset
 from manifests.scene import Scene
+from manifests.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class Manifest:
     """What people asked for, complete and checked: paths absolute, ids and output names unique.
 
     `refused` are the rows that are left out, `scenes` what rows are cut together into. `sha256` is the digest of the
-    canonical JSON of `resolved()`; it does not change when the folder moves.
+    canonical JSON of `resolved()`; it does not change when the folder moves. `schedule` says when, not what: it is no
+    part of that.
     """
 
     version: int
@@ -88,6 +90,7 @@ class Manifest:
     shots: tuple[Shot, ...]
     refused: tuple[Refused, ...] = ()
     scenes: Mapping[str, Scene] = field(default_factory=dict[str, Scene])
+    schedule: Schedule | None = None
     sha256: str = ""
 
     def resolved(self) -> dict[str, Any]:

@@ -102,6 +102,8 @@ class EncodePass:
     def run(self, tools: Tools) -> None:
         """Write the files, and read them back. Raises EngineError, Cancelled."""
         with ExitStack() as until:
+            if self.source is not None:
+                until.enter_context(self.source.watched())
             clip, meter = self._stream(tools, until)
             outputs = [Output(one.encode, staged(tools, f".{one.encode.container}")) for one, _ in self.encodes]
 

@@ -30,6 +30,7 @@ class Endings:
 
     def done(self, work: Work) -> None:
         """Every delivery of it stands. Shots that take long are written down one by one, short ones together."""
+        log.info("shot %s: done", work.row.key, extra={"run_id": self._run_id, "shot_id": work.row.id})
         with self._lock:
             self._done.append(work)
             if time.monotonic() - self._written < TOGETHER_SECONDS:
@@ -64,6 +65,7 @@ class Endings:
         else:
             if verdict.code == "UNEXPECTED":
                 log.error("shot %s", work.row.key, exc_info=error)
+            log.info("shot %s: %s: %s", work.row.key, verdict.code, verdict.message)
             said = verdict.message + (f"; {verdict.remedy}" if verdict.remedy not in verdict.message else "")
             if verdict.action == "quarantine":
                 self._end(work, "quarantined", verdict.code, said)

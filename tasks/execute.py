@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from catalog.executions import NewExecution, Recorded, Used
 from catalog.ids import new_id
 from catalog.made import Made
 from catalog.publication import Figure, Publication, StagedFile
+from tasks.card import CardLost
 from tasks.errors import Cancelled, OutOfPatience, decide
+from tasks.gpu_use import GpuUse
 from tasks.recipe import Recipe, recipe_sha256
 from tasks.tools import Tools
 
@@ -95,6 +97,7 @@ class Execution:
     def __init__(self, tools: Tools, stage: Stage, claim: Claim, rendition: str) -> None:
         self._tools, self.stage, self.claim, self.rendition = tools, stage, claim, rendition
         self._told = 0.0
+        self._use: GpuUse | None = None
         self.sha256 = stage.sha256
         self.id = new_id("x")
 
@@ -107,13 +110,24 @@ class Execution:
             with suppress(StoreUnavailable):  # what people see is late then; the work goes on
                 self._tools.catalog.progress(self.id, done / total)
 
+    @contextmanager
+    def watched(self) -> Generator[None]:
+        """While it is made: its card is looked at, where it has one, and `ended` tells what was seen."""
+        try:
+            card = self._tools.card_of(self.stage.device)
+        except CardLost as lost:  # the stage will say so itself, by a type that is decided about
+            log.warning("%s: %s", self.stage.name, lost)
+            card = None
+        with GpuUse(card) as self._use:
+            yield
+
     def ended(self, result: Result, seconds: float) -> Publication:
         """Its end, for the catalog's `publish_all`; or, where frames streamed on, for `finish_all_streamed`."""
         seconds = seconds if result.seconds is None else result.seconds
         return Publication(
             self.id,
             result.files,
-            result.ran,
+            {**result.ran, **(self._use.ran if self._use else {})},
             seconds,
             gpu_seconds=seconds if self.stage.device.startswith("cuda") else None,
             peak_vram_bytes=result.ran.get("peak_vram_bytes") or None,

@@ -23,6 +23,7 @@ from tasks.errors import OutOfPatience, Verdict, decide
 from tasks.pace import TOGETHER_SECONDS, Pace
 from tasks.planner.scene import is_scene
 from tasks.steps import Step
+from tasks.told_of import telling_of
 from tasks.tools import Tools
 from tasks.waiting import Interrupted, Waiting
 from tasks.work import Work
@@ -150,7 +151,8 @@ class Line:
         """Run it for all of them at once; those it went well for, at once or alone."""
         began = time.monotonic()
         try:
-            outcomes = self._waiting.through(lambda: step(self._tools, works))
+            with telling_of(run_id=self._run_id, shot_id=works[0].row.id if len(works) == 1 else ""):
+                outcomes = self._waiting.through(lambda: step(self._tools, works))
         except Interrupted:
             self._endings.give_back(*(work.claim for work in works))
             return []
@@ -170,6 +172,10 @@ class Line:
         ]
 
     def _again(self, work: Work, step: Step, outcome: Exception | None) -> bool:
+        with telling_of(run_id=self._run_id, shot_id=work.row.id):
+            return self._once_more(work, step, outcome)
+
+    def _once_more(self, work: Work, step: Step, outcome: Exception | None) -> bool:
         """What becomes of a shot whose step came to this, with more tries of it alone; False when it left the line.
 
         Without an outcome nobody knows yet what is wrong with it.

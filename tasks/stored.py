@@ -94,8 +94,11 @@ def _run(tools: Tools, wanted: Sequence[Storing]) -> dict[str, Made | Exception]
 def _made(tools: Tools, one: Storing, execution: Execution) -> Publication:
     if tools.cancelled():
         raise Cancelled(f"{execution.stage.name} was cancelled before it was made")
-    started = time.monotonic()
-    return execution.ended(one.make(execution), time.monotonic() - started)
+    with execution.watched():
+        started = time.monotonic()
+        result = one.make(execution)
+        seconds = time.monotonic() - started
+    return execution.ended(result, seconds)
 
 
 def _publish(tools: Tools, ended: Sequence[tuple[Execution, Publication]]) -> list[Made]:

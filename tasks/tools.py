@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from catalog.catalog import Catalog
+from tasks.card import card_of
 from tasks.engines import Engines
+from tasks.gpu_use import CardOf
 from tasks.planner.means import means_of
 from tasks.planner.plan import Means
 
@@ -55,6 +57,8 @@ class Tools:
     """How long work waits for a store, a database or a disk that is away or full."""
     patiently: Patience = field(default=at_once)
     """How a stage that is made waits to be published: what took an hour is not made again for a store that is away."""
+    card_of: CardOf = field(default=card_of)
+    """The card of a device, to look at while a stage runs on it."""
 
     @property
     def means(self) -> Means:

@@ -5,6 +5,7 @@ from catalog.facts.changes import version
 from catalog.facts.costs_page import Cost, costs
 from catalog.facts.health_page import DutyRow, Health, WorkerHealth, health
 from catalog.facts.metrics import Counters, StageCounter, counters
+from catalog.facts.nights import Night, night
 from catalog.facts.review_page import (
     Everything,
     Flagged,
@@ -18,6 +19,7 @@ from catalog.facts.review_page import (
 )
 from catalog.facts.run_page import Facets, ShotCard, StageTiming, facets, shot_cards, stage_chart
 from catalog.facts.runs import RunCard
+from catalog.facts.schedules import ScheduleFacts, schedule, schedules
 from catalog.facts.search_page import Hit, search
 from catalog.facts.shot_page import Measured, Said, ShotFacts, ShotFile, ShotRendition, ShotStage, shot_facts
 from catalog.facts.today import (
@@ -49,6 +51,7 @@ __all__ = [
     "Hit",
     "Hour",
     "Measured",
+    "Night",
     "Policy",
     "QueueDepth",
     "ReviewClip",
@@ -57,6 +60,7 @@ __all__ = [
     "RunCard",
     "Said",
     "Sample",
+    "ScheduleFacts",
     "ShotCard",
     "ShotFacts",
     "ShotFile",
@@ -75,11 +79,14 @@ __all__ = [
     "facets",
     "failures_today",
     "health",
+    "night",
     "queue_depth",
     "review_progress",
     "review_queue",
     "run_card",
     "runs_today",
+    "schedule",
+    "schedules",
     "search",
     "shot_cards",
     "shot_facts",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import accumulate
 
 from sqlalchemy import func, select
@@ -38,7 +39,7 @@ class Counters:
     """`shots` are those of runs that have not ended, by state, and go up and down; `shots_ended` only grow.
 
     So do `stages` and `incidents` (by code). `runs` are those that have not ended, by state (a paused one as `paused`);
-    `workers` those that live, by pool.
+    `workers` those that live, by pool. `deadlines`: when runs that have not ended are to be done by, where one was set.
     """
 
     shots: Mapping[str, int]
@@ -50,6 +51,7 @@ class Counters:
     incidents: Mapping[str, int]
     expired_leases: int
     store: StoreUse
+    deadlines: Mapping[str, datetime]
 
 
 def counters(catalog: Ledger) -> Counters:
@@ -73,6 +75,8 @@ def counters(catalog: Ledger) -> Counters:
             dict[str, int](connection.execute(incidents).all()),
         )
         stages = _stages(connection.execute(_STAGES).all())
+        due = select(Run.id, Run.done_by).where(Run.state.in_(LIVE), Run.done_by.is_not(None))
+        deadlines = dict[str, datetime](connection.execute(due).all())
         leases = connection.scalar(select(func.count()).select_from(Shot).where(expired())) or 0
     return Counters(
         shots=found[0],
@@ -84,6 +88,7 @@ def counters(catalog: Ledger) -> Counters:
         incidents=found[3],
         expired_leases=leases,
         store=store_use(catalog),
+        deadlines=deadlines,
     )
 
 

@@ -77,12 +77,17 @@ class Stored:
 
 @dataclass(frozen=True)
 class StoreUse:
-    """What the store holds. `free_bytes` is None where it has no limit, or is away; totals are of what is present."""
+    """What the store holds; totals are of what is present.
+
+    `free_bytes`, and `used_share` (0 to 1, of what it lies on, by everything there), are None where it has no limit, or
+    is away.
+    """
 
     kinds: tuple[Stored, ...]
     files: int
     bytes: int
     free_bytes: int | None
+    used_share: float | None
 
 
 def runs_today(catalog: Ledger, *, since: datetime | None = None, limit: int = 50) -> Sequence[RunCard]:
@@ -210,8 +215,8 @@ def store_use(catalog: Ledger) -> StoreUse:
         rows = connection.execute(query).all()
     kinds = [Stored(kind, state, int(files), int(size)) for kind, state, files, size in rows if files]
     try:
-        free = catalog.store.free_bytes()
+        free, share = catalog.store.free_bytes(), catalog.store.used_share()
     except StoreUnavailable:
-        free = None
+        free = share = None
     there = [one for one in kinds if one.state == "present"]
-    return StoreUse(tuple(kinds), sum(one.files for one in there), sum(one.bytes for one in there), free)
+    return StoreUse(tuple(kinds), sum(one.files for one in there), sum(one.bytes for one in there), free, share)

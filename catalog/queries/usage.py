@@ -103,7 +103,9 @@ def _deliveries(connection: Connection, wanted: Sequence[str], usage: Usage) -> 
             select(
                 column,
                 Delivery.state,
-                func.coalesce(later.created_at, Delivery.created_at, type_=Delivery.created_at.type),
+                func.coalesce(
+                    later.created_at, Delivery.retired_at, Delivery.created_at, type_=Delivery.created_at.type
+                ),
             )
             .outerjoin(later, later.id == Delivery.superseded_by)
             .where(column.in_(wanted))

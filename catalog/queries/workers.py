@@ -18,7 +18,7 @@ from catalog.workers import LIVE_SECONDS
 @dataclass(frozen=True)
 class WorkerRow:
     """One worker. `silent_seconds` (since it was heard of) and `up_seconds` (since it, or its Prefect worker, started)
-    are by the database's clock; `reason` says why it is draining or drained."""
+    are by the database's clock; `reason` says why it is draining or drained; `gpu` is a catalog.workers.CardState."""
 
     id: str
     name: str
@@ -39,6 +39,7 @@ class WorkerRow:
     ended_at: datetime | None
     silent_seconds: float
     up_seconds: float
+    gpu: Mapping[str, Any] | None
 
 
 def workers(catalog: Ledger, *, pool: str | None = None, live: bool = True) -> list[WorkerRow]:
@@ -71,6 +72,7 @@ def workers(catalog: Ledger, *, pool: str | None = None, live: bool = True) -> l
             ended_at=row.ended_at,
             silent_seconds=(row.now - row.heartbeat_at).total_seconds(),
             up_seconds=(row.now - row.started_at).total_seconds(),
+            gpu=row.gpu,
         )
         for row in rows
     ]

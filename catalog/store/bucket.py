@@ -135,6 +135,10 @@ class BucketStore(Store):
         """A bucket has no limit to ask for."""
         return None
 
+    def used_share(self) -> float | None:
+        """A bucket is never full."""
+        return None
+
     def _holds(self, location: str, etag: str) -> bool:
         head = self.bucket.head(location)
         return head is not None and head.etag == etag and _true_to_itself(head)

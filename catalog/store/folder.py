@@ -117,6 +117,12 @@ class FolderStore(Store):
         with storage(f"ask '{self.root}' for its free space"):
             return shutil.disk_usage(self.root).free
 
+    def used_share(self) -> float:
+        """Of its file system; what is kept for root counts for neither side, as `df` has it."""
+        with storage(f"ask '{self.root}' for its free space"):
+            usage = shutil.disk_usage(self.root)
+        return usage.used / ((usage.used + usage.free) or 1)
+
     def _make(self, inner: Path) -> None:
         """Make `ab/cd`, to last: each name is flushed by the folder that lists it."""
         inner.mkdir(parents=True, exist_ok=True)

@@ -87,6 +87,10 @@ class Store(ABC):
     def free_bytes(self) -> int | None:
         """Room for more artifacts; None where there is no limit to ask for."""
 
+    @abstractmethod
+    def used_share(self) -> float | None:
+        """How full what it lies on is, 0 to 1, by everything there; None where there is no limit to ask for."""
+
     def has(self, sha256: str, location: str = "") -> bool:
         """Whether there is a file of this name; its bytes are not read."""
         return self.find(sha256, location) is not None

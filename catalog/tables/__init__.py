@@ -16,6 +16,7 @@ from catalog.tables.results import (
     ShotDelivery,
     ShotExecution,
 )
+from catalog.tables.schedules import Schedule
 from catalog.tables.work import Audit, Batch, BatchShot, Incident, Rendition, Run, Shot, ShotTag, Worker
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Rolled",
     "Run",
     "RunWeights",
+    "Schedule",
     "Shot",
     "ShotDelivery",
     "ShotExecution",

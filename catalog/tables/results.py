@@ -185,6 +185,8 @@ class Delivery(Base):
     execution_id: Mapped[str] = mapped_column(ForeignKey("executions.id"))
     recipe_sha256: Mapped[str]
     superseded_by: Mapped[str | None] = mapped_column(ForeignKey("deliveries.id"))
+    retired_at: Mapped[datetime | None]
+    """When it was superseded by nothing, because its row had gone."""
     created_at: Mapped[datetime] = mapped_column(default=clock())
 
 

@@ -20,6 +20,7 @@ PRIORITIES = ("urgent", "normal", "low")
 _ENDED = text("ended_at IS NOT NULL")
 _REFUSED = text("state IN ('failed', 'quarantined')")
 _PLANNED = text("state = 'planned'")
+_SCHEDULED = text("schedule IS NOT NULL")
 
 
 class Run(Base):
@@ -32,6 +33,7 @@ class Run(Base):
         Index(None, "name", "kind", "created_at"),
         Index(None, "created_at"),
         Index(None, "state"),
+        Index("ix_runs_schedule", "schedule", sqlite_where=_SCHEDULED, postgresql_where=_SCHEDULED),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -54,6 +56,14 @@ class Run(Base):
     paused_code: Mapped[str | None]
     """Nothing of it is claimed while this is set; `paused_why` says so to people."""
     paused_why: Mapped[str | None]
+    schedule: Mapped[str | None]
+    """Name of the schedule that began it, which may be gone since."""
+    done_by: Mapped[datetime | None]
+    budget_gpu_seconds: Mapped[float | None]
+    budget_bytes: Mapped[int | None]
+    """What it may take in all before it pauses; None: whatever it needs."""
+    reported_at: Mapped[datetime | None]
+    """When its report was written, of a run that a schedule began."""
     created_at: Mapped[datetime] = mapped_column(default=clock())
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -159,6 +169,8 @@ class Worker(Base):
     queues: Mapped[list[Any] | None]
     streak: Mapped[dict[str, Any] | None]
     """The shots that failed one after the other with the same code: `{"code": ..., "shots": [...]}`."""
+    gpu: Mapped[dict[str, Any] | None]
+    """Its card when it was last heard of (catalog/workers.py: CardState); nothing where it has none that tells."""
     ended_at: Mapped[datetime | None]
     started_at: Mapped[datetime] = mapped_column(default=clock())
     heartbeat_at: Mapped[datetime] = mapped_column(default=clock())

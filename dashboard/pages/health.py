@@ -46,6 +46,8 @@ def checks(found: Health) -> Sequence[Check]:
     """What is looked at first in the morning."""
     lost = [one.worker.name for one in found.workers if not one.lives and not is_away(one.worker)]
     live = sum(one.lives for one in found.workers)
+    cards = [one.worker for one in found.workers if one.worker.gpu is not None and one.lives]
+    gone = [one.name for one in cards if one.gpu and one.gpu["lost"]]
     workers = f"{live} live" + (f", silent: {', '.join(lost)}" if lost else "")
     return [
         Check("Database", True, f"{found.dialect}, revision {found.revision}"),
@@ -56,6 +58,11 @@ def checks(found: Health) -> Sequence[Check]:
             "mount or start it again; work goes on by itself",
         ),
         Check("Files", not found.damaged, f"{found.damaged} damaged", "`dailies verify` says which run mends them"),
+        *(
+            [Check("GPUs", not gone, _cards(len(cards), gone), "drain the worker, then reset the card or its machine")]
+            if cards
+            else []
+        ),
         Check("Workers", not lost, workers, "look at the machine; its shots go to others by themselves"),
         Check(
             "Leases",
@@ -64,3 +71,7 @@ def checks(found: Health) -> Sequence[Check]:
             "`reconcile` takes them back where `dailies up` runs; else `dailies resume`",
         ),
     ]
+
+
+def _cards(count: int, gone: Sequence[str]) -> str:
+    return f"{count} seen" + (f", lost: {', '.join(gone)}" if gone else "")

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from catalog import facts
 from catalog.trace import trace
 from dashboard.auth import Viewer
-from dashboard.charts import share
+from dashboard.charts import gpu_chart, share
 from dashboard.desk import Desk, desk_of
 from dashboard.lineage import drawn
 from dashboard.render import render
@@ -37,7 +37,7 @@ def read(desk: Desk, shot_id: str) -> Mapping[str, Any]:
     before, after = _neighbours(desk, found)
     return {
         "shot": found,
-        "attempts": [(one, share(one.seconds or 0.0, longest)) for one in found.executions],
+        "attempts": [(one, share(one.seconds or 0.0, longest), gpu_chart(one.ran)) for one in found.executions],
         "lineage": drawn(trace(desk.catalog, shot_id).roots),
         "before": before,
         "after": after,

@@ -93,7 +93,7 @@ def example(connection: Any, table: Any) -> dict[str, Any]:
         elif isinstance(kind, BigInteger | Integer):
             values[column.name] = 2**40 if isinstance(kind, BigInteger) else 7
         else:
-            values[column.name] = {"state": "active"}.get(column.name, "x")
+            values[column.name] = {"state": "active", "overlap": "wait"}.get(column.name, "x")
     return values
 
 

@@ -17,6 +17,7 @@ from catalog.deliveries import NewDelivery
 from catalog.executions import Used
 from catalog.publication import StagedFile
 from catalog.runs import NewRendition, NewShot
+from catalog.schedules import Scheduled
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -47,7 +48,14 @@ class Gallery:
     def __post_init__(self) -> None:
         self.catalog = Catalog.open(f"sqlite:///{self.folder / 'catalog.db'}", self.folder / "store")
 
-    def submit(self, count: int = 3, name: str = "Spring counter", title: str = "", **facts: object) -> str:
+    def submit(
+        self,
+        count: int = 3,
+        name: str = "Spring counter",
+        title: str = "",
+        scheduled: Scheduled | None = None,
+        **facts: object,
+    ) -> str:
         rendition = NewRendition("160x90@12", 160, 90, "12", 12)
         shots = [
             NewShot(
@@ -70,6 +78,7 @@ class Gallery:
             triggered_by="tester",
             out_folder=str(self.folder / "out"),
             shots=shots,
+            scheduled=scheduled,
         )
 
     def shots(self, run_id: str, count: int) -> list[str]:

@@ -81,6 +81,7 @@ def test_compose_starts_commands_that_exist() -> None:
         queues = [words[n + 1] for n, word in enumerate(words) if word == "--queue"]
         assert pool in ("cpu", "gpu") and set(queues) <= {*QUEUES, CONTROL}
     assert COMPOSE["services"]["gpu"]["command"][3] == "gpu"
+    command_of(COMPOSE["services"]["dashboard"]["command"])
     (device,) = COMPOSE["services"]["gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["capabilities"] == ["gpu"]
 
