@@ -79,6 +79,7 @@ def serve(settings: Settings, told: DashboardSettings, listening: socket.socket)
 
     from dashboard.app import create_app
     from flows.actions import FlowActions
+    from flows.notify.telling import telling
 
     settings.home.mkdir(parents=True, exist_ok=True)
     with Catalog.open(settings.catalog_url, settings.store) as catalog:
@@ -86,7 +87,8 @@ def serve(settings: Settings, told: DashboardSettings, listening: socket.socket)
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False)
         )
-        server.run(sockets=[listening])
+        with telling(catalog, settings):
+            server.run(sockets=[listening])
 
 
 def serve_socket(fd: int) -> None:

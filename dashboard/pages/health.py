@@ -46,6 +46,7 @@ def checks(found: Health) -> Sequence[Check]:
     """What is looked at first in the morning."""
     lost = [one.worker.name for one in found.workers if not one.lives and not is_away(one.worker)]
     live = sum(one.lives for one in found.workers)
+    untold = [one.name for one in found.targets if one.state != "well"]
     workers = f"{live} live" + (f", silent: {', '.join(lost)}" if lost else "")
     return [
         Check("Database", True, f"{found.dialect}, revision {found.revision}"),
@@ -62,5 +63,11 @@ def checks(found: Health) -> Sequence[Check]:
             not found.expired_leases,
             f"{found.expired_leases} ran out",
             "`reconcile` takes them back where `dailies up` runs; else `dailies resume`",
+        ),
+        Check(
+            "Being told",
+            not untold,
+            f"not told: {', '.join(untold)}" if untold else f"{len(found.targets)} told of what happens",
+            "`dailies notify test` says what is wrong",
         ),
     ]
