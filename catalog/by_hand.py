@@ -11,6 +11,7 @@ from catalog.dialect import clock
 from catalog.errors import CatalogError, NotFound
 from catalog.keeping import GOING, UNPAUSED
 from catalog.ledger import Ledger, chunks, write_audit
+from catalog.notices import notice_of_quarantine
 from catalog.shot_order import reopen_awaiting
 from catalog.tables import Run, Shot
 
@@ -78,6 +79,7 @@ class HandLedger(Ledger):
                 connection.execute(update(Shot).where(Shot.id.in_(part)).values(aside))
             for shot_id in sorted(set(shot_ids)):
                 write_audit(connection, who, "quarantine", shot_id, {"why": why})
+            notice_of_quarantine(connection, shot_ids)
         return len(set(shot_ids))
 
 

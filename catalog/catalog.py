@@ -21,6 +21,8 @@ from catalog.keeping import KeepLedger
 from catalog.knowledge import KnowledgeLedger
 from catalog.licences import LicenceLedger
 from catalog.migrate import migrate
+from catalog.notices import NoticeLedger
+from catalog.outbox import OutboxLedger
 from catalog.patience import Told
 from catalog.publication import PublicationLedger
 from catalog.retirement import RetirementLedger
@@ -50,6 +52,8 @@ class Catalog(
     DeliveryLedger,
     KnowledgeLedger,
     LicenceLedger,
+    NoticeLedger,
+    OutboxLedger,
     ReviewLedger,
     RollupLedger,
     ScheduleLedger,

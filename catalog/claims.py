@@ -18,6 +18,7 @@ from catalog.dialect import clock, upsert
 from catalog.errors import StaleClaim
 from catalog.failpoints import reach
 from catalog.ledger import Ledger, chunks
+from catalog.notices import notice_of_quarantine
 from catalog.runs import NewRendition
 from catalog.shot_order import alone
 from catalog.statements import Lookup
@@ -257,6 +258,7 @@ class ClaimLedger(Ledger):
                 # Begun twice: the first answer was lost.
                 abandon(connection, [ending.claim.shot_id for ending in ended], "its shot was ended")
                 connection.execute(_END, [_row(ending) for ending in ended])
+                notice_of_quarantine(connection, [one.claim.shot_id for one in ended if one.state == "quarantined"])
             connection.info[HELD].clear()
             if worker_id and any(ending.state == "done" for ending in ended):
                 streak = and_(Worker.id == worker_id, Worker.state == "active", Worker.streak.is_not(None))

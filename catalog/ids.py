@@ -8,8 +8,8 @@ from typing import Literal
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 
-Letter = Literal["r", "b", "x", "d", "w", "g"]
-"""run, batch, execution, delivery, worker, grant"""
+Letter = Literal["r", "b", "x", "d", "w", "g", "n"]
+"""run, batch, execution, delivery, worker, grant, notice"""
 
 
 _CHANCE: dict[str, int] = {"x": 8, "d": 8}

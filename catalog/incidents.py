@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
+from catalog.dialect import clock
 from catalog.ledger import Ledger
 from catalog.tables import Incident
+
+DAY_SECONDS = 86_400.0
 
 
 class IncidentLedger(Ledger):
@@ -36,6 +39,14 @@ class IncidentLedger(Ledger):
                 worker=worker,
                 seconds=seconds,
             )
+
+    def note_daily(self, code: str, message: str, *, worker: str | None = None) -> None:
+        """The same, unless it was noted within a day: for what is found again each minute until somebody mends it."""
+        known = select(Incident.id).where(Incident.code == code, Incident.at > clock(-DAY_SECONDS))
+        with self.database.read() as connection:
+            if connection.scalar(known.where(Incident.message == message).limit(1)) is not None:
+                return
+        self.note_incident(code, message, worker=worker)
 
 
 def write_incident(connection: Connection, code: str, message: str, **facts: Any) -> None:

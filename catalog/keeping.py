@@ -11,6 +11,7 @@ from catalog.dialect import clock
 from catalog.errors import NotFound
 from catalog.incidents import write_incident
 from catalog.ledger import Ledger, write_audit
+from catalog.notices import notice_of_pause
 from catalog.tables import Run
 
 GOING = ("planned", "running")
@@ -58,3 +59,4 @@ def pause(connection: Connection, run_id: str, code: str, why: str, who: str) ->
     if connection.execute(paused).all():
         write_incident(connection, "RUN_PAUSED", f"{code}: {why}", run_id=run_id)
         write_audit(connection, who, "pause", run_id, {"code": code, "why": why})
+        notice_of_pause(connection, run_id)

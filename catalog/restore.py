@@ -50,7 +50,7 @@ TOKENS_AHEAD = 1_000_000
 """More claims than any shot sees between a backup and its restoring."""
 
 # Found out again by itself: a catalog with nothing else in it is as good as empty.
-_LEARNT = {"audit", "benchmarks", "compatibility", "duties", "pictures", "workers", *DERIVED}
+_LEARNT = {"audit", "benchmarks", "compatibility", "duties", "notice_targets", "pictures", "workers", *DERIVED}
 _VERSION = "alembic_version"
 
 

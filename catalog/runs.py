@@ -16,6 +16,7 @@ from catalog.ids import new_id, shot_id
 from catalog.json_text import JsonText
 from catalog.keeping import GOING, UNPAUSED
 from catalog.ledger import Ledger, chunks, write_audit
+from catalog.notices import notice_of_end, notice_of_refused
 from catalog.schedules import Scheduled, take_turn
 from catalog.shot_order import reopen_awaiting
 from catalog.tables import Rendition, Run, Shot, ShotTag
@@ -117,6 +118,7 @@ class RunLedger(Ledger):
                 take_turn(connection, scheduled, run_id)
             count = _write_shots(connection, run_id, name, shots)
             write_audit(connection, triggered_by, "submit", run_id, {"name": name, "kind": kind, "shots": count})
+            notice_of_refused(connection, run_id)
         return run_id
 
     def set_run_state(
@@ -142,9 +144,12 @@ class RunLedger(Ledger):
         if state in ENDED:
             values["ended_at"] = clock()
         with self.database.write() as connection:
-            changed = connection.execute(update(Run).where(Run.id == run_id).values(values).returning(Run.id)).all()
-            if not changed:
+            before = connection.scalar(select(Run.state).where(Run.id == run_id).with_for_update())
+            if before is None:
                 raise NotFound(f"no run '{run_id}' in this catalog")
+            connection.execute(update(Run).where(Run.id == run_id).values(values))
+            if state in ENDED and before not in ENDED:
+                notice_of_end(connection, run_id, state)
 
     def finish_run(self, run_id: str) -> RunState:
         """Close a run by what became of its shots and return its state.
@@ -171,6 +176,8 @@ class RunLedger(Ledger):
             # Unless it was cancelled or reopened since it was read: whoever looks next sees that.
             same = and_(Run.id == run_id, Run.state == before)
             ended = connection.execute(update(Run).where(same).values(over).returning(Run.id)).one_or_none()
+            if ended is not None and before not in ENDED:
+                notice_of_end(connection, run_id, state)
             return _run_state(before if ended is None else state)
 
     def cancel_run(self, run_id: str, who: str) -> int:

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import BaseRoute, Match
 
 from catalog import facts
 from catalog.catalog import Catalog
@@ -37,6 +38,7 @@ from dashboard.tokens import Tokens, secret
 
 STATIC = Path(__file__).parent / "static"
 _SQUEEZE_BYTES = 1_000
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def create_app(catalog: Catalog, actions: Actions, settings: DashboardSettings) -> FastAPI:
@@ -77,6 +79,7 @@ def create_app(catalog: Catalog, actions: Actions, settings: DashboardSettings) 
     app.include_router(media.router)
     app.include_router(api.router)
     app.include_router(scrape.router, include_in_schema=False)
+    app.webhooks.include_router(api.webhooks)
     app.add_api_route("/live", _live, include_in_schema=False)
     app.add_api_route("/alive", _alive, include_in_schema=False)
     app.mount("/static", Assets(STATIC), name="static")
@@ -106,14 +109,29 @@ async def _refused(request: Request, error: Exception) -> Response:
     told = _told(error)
     if wants_json(request):
         body: dict[str, Any] = {"code": told.code, "message": told.message, "remedy": told.remedy}
-        headers = {"WWW-Authenticate": "Bearer"} if told.status == 401 else None
+        headers = {"WWW-Authenticate": "Bearer"} if told.status == 401 else _own_headers(request, error)
         return JSONResponse(body, status_code=told.status, headers=headers)
     if isinstance(told, SignInFirst) and request.method == "GET":
         if request.headers.get("hx-request"):
             return Response(status_code=204, headers={"HX-Refresh": "true"})
         return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
     name = "_notice.html" if request.headers.get("hx-request") else "refused.html"
-    return render(request, name, {"notice": told, "title": told.code}, status=told.status)
+    page = render(request, name, {"notice": told, "title": told.code}, status=told.status)
+    page.headers.update(_own_headers(request, error))
+    return page
+
+
+def _own_headers(request: Request, error: Exception) -> dict[str, str]:
+    """What an answer has to say by itself: `Allow`, with a 405; Starlette names the first route of a path alone."""
+    if not isinstance(error, HTTPException) or error.status_code != 405:
+        return {}
+    routes = request.app.router.routes
+    there = [one for one in METHODS if any(_takes(route, request, one) for route in routes)]
+    return {"Allow": ", ".join(there)}
+
+
+def _takes(route: BaseRoute, request: Request, method: str) -> bool:
+    return route.matches({**request.scope, "method": method})[0] is Match.FULL
 
 
 def wants_json(request: Request) -> bool:

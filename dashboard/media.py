@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Request, Security
 from fastapi.responses import FileResponse, Response
 
 from catalog.catalog import Catalog
 from catalog.queries import StoredFile, stored_file
+from dashboard.api.words import BEARER, FAULTS, Fault
 from dashboard.desk import Desk, desk_of
 from dashboard.errors import Refused
 from dashboard.previews import Kind
-
-router = APIRouter(prefix="/media", tags=["media"])
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TYPES: Final = {
@@ -35,9 +34,33 @@ _TYPES: Final = {
 """Shown in the browser; whatever else is stored is only ever saved."""
 _FOREVER: Final = "private, max-age=31536000, immutable"
 """The bytes of a digest never change."""
+_BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
+_UNREADABLE: Final = {"model": Fault, "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
-@router.get("/{sha256}", response_class=FileResponse)
+def _answers(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    content = dict.fromkeys(kinds, _BYTES)
+    return FAULTS | {
+        200: {"description": "All of it", "content": content},
+        206: {"description": "A range of it", "content": content | {"multipart/byteranges": _BYTES}},
+        304: {"description": "It is what it was"},
+        400: {"description": "A range that cannot be read"} | _UNREADABLE,
+        410: {"model": Fault, "description": "Its bytes are gone; its run makes them again"},
+        416: {"description": "A range it does not have"} | _UNREADABLE,
+    }
+
+
+def _conditions(
+    part: Annotated[str | None, Header(alias="Range", description="`bytes=0-99`")] = None,
+    known: Annotated[str | None, Header(alias="If-None-Match", description="ETags one has.")] = None,
+) -> None:
+    """For the document: Starlette reads the one, `_unchanged` the other."""
+
+
+router = APIRouter(prefix="/media", tags=["media"], dependencies=[Security(BEARER), Depends(_conditions)])
+
+
+@router.get("/{sha256}", response_class=FileResponse, responses=_answers("application/octet-stream", *_TYPES.values()))
 def whole(request: Request, sha256: str, desk: Annotated[Desk, Depends(desk_of)]) -> Response:
     """The file itself, whole or a range of it."""
     found = _known(desk, sha256)
@@ -51,7 +74,7 @@ def whole(request: Request, sha256: str, desk: Annotated[Desk, Depends(desk_of)]
     return FileResponse(path, media_type=kind or "application/octet-stream", headers=headers)
 
 
-@router.get("/{sha256}/{kind}", response_class=FileResponse)
+@router.get("/{sha256}/{kind}", response_class=FileResponse, responses=_answers("image/webp", "video/mp4"))
 def small(request: Request, sha256: str, kind: Kind, desk: Annotated[Desk, Depends(desk_of)]) -> Response:
     """A thumbnail (WebP), or a light preview of a clip (H.264)."""
     found = _known(desk, sha256)

@@ -31,6 +31,10 @@ _BY_CODE: Final = {
     "ENCODE_FAILED": "ffmpeg refused; its last lines are in the attempt's log.",
     "QUARANTINED_BY_HAND": "A person set it aside; its message says why. Retry puts it back.",
     "SETTINGS_UNSOUND": "The row asks for things that do not go together. Mend it and submit again.",
+    "NOTIFY_FAILING": "Somebody cannot be told. `dailies notify test` says what comes back; it is tried for a day.",
+    "NOTIFY_GONE": "A webhook wants no more (410). Mend or remove it in notify.yaml, then `dailies notify test`.",
+    "NOTIFY_FILE": "notify.yaml cannot be used, so nobody is told. Mend it; `dailies notify list` reads it again.",
+    "NOTICE_GIVEN_UP": "A notice never arrived in a day of tries. Mend the target, and tell them yourself.",
     "CANCELLED": "Somebody stopped it. Resume goes on.",
 }
 

@@ -24,6 +24,7 @@ from flows.json_output import JSON, print_json
 from flows.lineage_tree import lineage_tree
 from flows.listener import listener
 from flows.live import TerminalListener
+from flows.notify import command as notify
 from flows.parent import join, run_parent
 from flows.request import Request
 from flows.settings import Settings
@@ -71,6 +72,7 @@ app.add_typer(worker.app)
 app.command()(up.up)
 app.command()(dashboard_command.dashboard)
 app.add_typer(dashboard_command.tokens)
+app.add_typer(notify.app)
 
 MANIFEST = Annotated[Path, typer.Argument(help="The manifest, a YAML file.", show_default=False)]
 RUN = Annotated[str, typer.Argument(help="A run's id or its beginning; the latest run if left out.")]

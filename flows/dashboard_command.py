@@ -76,6 +76,7 @@ def serve(settings: Settings, told: DashboardSettings, listening: socket.socket)
 
     from dashboard.app import create_app
     from flows.actions import FlowActions
+    from flows.notify.telling import telling
 
     settings.home.mkdir(parents=True, exist_ok=True)
     with Catalog.open(settings.catalog_url, settings.store) as catalog:
@@ -89,7 +90,8 @@ def serve(settings: Settings, told: DashboardSettings, listening: socket.socket)
                 server_header=False,
             )
         )
-        server.run(sockets=[listening])
+        with telling(catalog, settings):
+            server.run(sockets=[listening])
 
 
 def serve_socket(fd: int) -> None:

@@ -9,6 +9,7 @@ from flows import log_lines, prefect_home
 from flows.interrupt import cancelled_by_interrupt
 from flows.listener import listener
 from flows.live import TerminalListener
+from flows.notify.targets import read_targets
 from flows.settings import Settings
 from flows.up_file import read_up
 
@@ -16,6 +17,7 @@ from flows.up_file import read_up
 def run_parent(kind: str, *, quiet: bool, triggered_by: str = "cli", **parameters: Any) -> tuple[Any, float]:
     """Run the parent flow of a manifest's kind: its `flows.run.Outcome`, and seconds in all."""
     settings = Settings()
+    read_targets(settings)  # a person is here to mend it
     join(settings)
     ready = prefect_home.start_server()
     from flows.product_broll import product_broll

@@ -17,6 +17,7 @@ from catalog.catalog import Catalog
 from catalog.queries import run, unkept_runs
 from flows.hand_out import chosen
 from flows.keeper import keep
+from flows.notify.telling import telling
 from flows.prefect_hints import PrefectAway, hints_of, skip_missed
 from flows.settings import Settings
 from flows.workshop import workshop
@@ -28,7 +29,7 @@ log = logging.getLogger("dailies.keeper")
 def reconcile() -> list[str]:
     """Keep each run that nobody keeps until it is over; returns those. One that fails keeps no other from its end."""
     settings, stopped = Settings(), threading.Event()
-    with workshop(settings) as tools:
+    with workshop(settings) as tools, telling(tools.catalog, settings):
         _skip_missed()
         tools.catalog.recover()
         unkept = unkept_runs(tools.catalog)

@@ -10,11 +10,21 @@ from prefect.runtime import flow_run
 
 from catalog.failpoints import reach
 from catalog.patience import patiently
-from catalog.queries import DeliveryRow, RunStatus, deliveries_of, remade_from_damage, run, run_status
+from catalog.queries import (
+    DeliveryRow,
+    RunStatus,
+    Telling,
+    deliveries_of,
+    remade_from_damage,
+    run,
+    run_status,
+    tellings_of,
+)
 from catalog.runs import Priority
 from flows.hand_out import HandOut, chosen
 from flows.keeper import ENDED, fill_out_folder, keep, keep_seconds, take_over
 from flows.listener import listener
+from flows.notify.telling import telling
 from flows.request import Request
 from flows.settings import Settings
 from flows.worker_name import is_gone, worker_name
@@ -28,12 +38,16 @@ from tasks.tools import Tools
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that has ended or paused, and what it left for people. `damaged`: stored files found broken, made again."""
+    """A run that has ended or paused, and what it left for people. `damaged`: stored files found broken, made again.
+
+    `tellings`: who was told of it.
+    """
 
     status: RunStatus
     rows: Sequence[DeliveryRow]
     out: OutFolder
     damaged: tuple[str, ...]
+    tellings: Sequence[Telling]
 
 
 def start(request: Request, *, triggered_by: str, priority: Priority = "normal") -> Outcome:
@@ -108,7 +122,8 @@ def _work(tools: Tools, run_id: str, hand_out: HandOut, damaged: tuple[str, ...]
         lambda: tools.catalog.set_run_state(run_id, "running", flow_run_id=flow_run_id),
         seconds=tools.patience_seconds,
     )
-    out = _kept(tools, run_id, hand_out)
+    with telling(tools.catalog, Settings()):
+        out = _kept(tools, run_id, hand_out)
     return patiently(lambda: _outcome(tools, run_id, damaged, out), seconds=tools.patience_seconds)
 
 
@@ -125,7 +140,8 @@ def _outcome(tools: Tools, run_id: str, damaged: tuple[str, ...], out: OutFolder
     status = run_status(catalog, run_id)
     _leave_artifacts(status, out)
     noticed = (f"{key}, {what}" for key, what in remade_from_damage(catalog, run_id))
-    return Outcome(status, deliveries_of(catalog, run_id=run_id), out, tuple(dict.fromkeys([*damaged, *noticed])))
+    broken = tuple(dict.fromkeys([*damaged, *noticed]))
+    return Outcome(status, deliveries_of(catalog, run_id=run_id), out, broken, tellings_of(catalog, run_id))
 
 
 def _leave_artifacts(status: RunStatus, out: OutFolder) -> None:

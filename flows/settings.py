@@ -64,9 +64,12 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="Logs as text, or as one JSON object a line, with run and shot, on stderr."
     )
+    notify_file: Path | None = Field(
+        default=None, description="Who is told what happens; empty: `notify.yaml` in the home."
+    )
     currency: str = Field(default="", max_length=8, description="What stands before sums of money, such as € or USD.")
 
-    @field_validator("home", "weights_dir", "cache_dir")
+    @field_validator("home", "weights_dir", "cache_dir", "notify_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
@@ -104,6 +107,11 @@ class Settings(BaseSettings):
     def compiled(self) -> Path | None:
         """Folder of compiled kernels, so that they are compiled once; None where nothing is to be compiled."""
         return self.home / "compiled" if self.compile else None
+
+    @property
+    def notify(self) -> Path:
+        """The file that says who is told what happens."""
+        return self.notify_file or self.home / "notify.yaml"
 
     @property
     def prefect_home(self) -> Path:

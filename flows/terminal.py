@@ -197,6 +197,10 @@ def print_outcome(outcome: Any, settings: Settings, seconds: float) -> None:
         out.print(
             f"[yellow]paused[/yellow] {status.run.paused_code}: {escape(status.run.paused_why or '')}", soft_wrap=True
         )
+    for one in outcome.tellings:
+        went = {"told": "told", "due": "[yellow]not told yet[/yellow]", "given_up": "[red]not told[/red]"}[one.state]
+        why = "" if one.state == "told" else f" ({one.answer or 'it is on its way'})"
+        out.print(f"{went} {escape(one.target)}: {one.event}{escape(why)}", soft_wrap=True)
     if status.run.state == "cancelled":
         out.print(f"it was stopped; `dailies resume {status.run.id}` goes on with it", soft_wrap=True)
     places = [("out folder", outcome.out.folder), ("index", outcome.out.index_csv)]

@@ -14,6 +14,7 @@ from catalog.dialect import clock
 from catalog.errors import CatalogError
 from catalog.ledger import Ledger
 from catalog.migrate import current_revision
+from catalog.queries.notices import TargetRow, notice_targets
 from catalog.queries.workers import WorkerRow, workers, working
 from catalog.rollups import rolled_until
 from catalog.tables import Duty, Incident, Shot, StoreTally
@@ -47,7 +48,7 @@ class Health:
     """`store_fault` is why the store does not answer, or None; `database` has no password in it.
 
     `incidents` are of the last day by code; `rolled_up_seconds`: how long ago hours of work were added up (an hour and
-    more: nobody does).
+    more: nobody does); `targets` are who is told what happens.
     """
 
     database: str
@@ -59,6 +60,7 @@ class Health:
     free_bytes: int | None
     workers: Sequence[WorkerHealth]
     duties: Sequence[DutyRow]
+    targets: Sequence[TargetRow]
     incidents: Mapping[str, int]
     damaged: int
     expired_leases: int
@@ -73,7 +75,7 @@ def health(catalog: Ledger) -> Health:
         catalog.store.refuse_absence()
     except CatalogError as error:
         fault = str(error)
-    batches = working(catalog)
+    batches, targets = working(catalog), notice_targets(catalog)
     staff = [one for one in workers(catalog, live=False) if one.ended_at is None and one.silent_seconds < DAY_SECONDS]
     of_late = select(Incident.code, func.count()).where(Incident.at > clock(-DAY_SECONDS)).group_by(Incident.code)
     duties = select(Duty.name, Duty.holder, Duty.expires_at, Duty.done_at, Duty.detail).order_by(Duty.name)
@@ -92,6 +94,7 @@ def health(catalog: Ledger) -> Health:
                 WorkerHealth(one, one.silent_seconds <= LIVE_SECONDS, tuple(batches.get(one.id, ()))) for one in staff
             ],
             duties=[DutyRow(*row) for row in connection.execute(duties)],
+            targets=targets,
             incidents=dict(sorted(connection.execute(of_late).all(), key=lambda row: (-row[1], row[0]))),
             damaged=int(connection.scalar(damaged) or 0),
             expired_leases=connection.scalar(select(func.count()).select_from(Shot).where(expired())) or 0,

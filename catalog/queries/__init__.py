@@ -6,6 +6,7 @@ from catalog.queries.batches import BatchRow, IdleShot, OpenBatch, batch, idle_s
 from catalog.queries.files import StoredFile, stored_file
 from catalog.queries.incidents import IncidentRow, incident_counts, incidents_of
 from catalog.queries.names import Kind, resolve
+from catalog.queries.notices import TargetRow, Telling, notice_targets, tellings_of
 from catalog.queries.runs import (
     RunRow,
     ShotRow,
@@ -41,6 +42,8 @@ __all__ = [
     "ShotRow",
     "StageTotal",
     "StoredFile",
+    "TargetRow",
+    "Telling",
     "WorkerRow",
     "approvals",
     "attempt",
@@ -58,6 +61,7 @@ __all__ = [
     "latest_run",
     "list_runs",
     "manifest_of",
+    "notice_targets",
     "open_batches",
     "remade_from_damage",
     "resolve",
@@ -67,6 +71,7 @@ __all__ = [
     "shots_in_batch",
     "shots_of",
     "stored_file",
+    "tellings_of",
     "unkept_runs",
     "version_of",
     "workers",

@@ -5,6 +5,7 @@ from catalog.tables.duties import Duty
 from catalog.tables.facts import DERIVED, Card, ReviewEntry, Rolled, RunWeights, ShotHour, StageHour, StoreTally
 from catalog.tables.knowledge import Benchmark, Compatibility, Picture, Weights
 from catalog.tables.licences import LicenceGrant
+from catalog.tables.notices import Notice, NoticeDelivery, NoticeTarget
 from catalog.tables.results import (
     Artifact,
     Delivery,
@@ -37,6 +38,9 @@ __all__ = [
     "Incident",
     "LicenceGrant",
     "Measurement",
+    "Notice",
+    "NoticeDelivery",
+    "NoticeTarget",
     "Picture",
     "Rendition",
     "Review",

@@ -2,11 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Security
 
 from dashboard.api import act, read
+from dashboard.api.told import webhooks
+from dashboard.api.words import BEARER
 
-router = APIRouter(prefix="/api")
+__all__ = ["router", "webhooks"]
+
+router = APIRouter(prefix="/api", dependencies=[Security(BEARER)])
 for part in (read, act):
     router.include_router(part.router)
 

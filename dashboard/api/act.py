@@ -12,7 +12,7 @@ from dashboard.api.words import FAULTS, NAME, Id, Name, Said
 from dashboard.auth import Operator, Reviewer
 from dashboard.desk import Desk, desk_of
 
-router = APIRouter(tags=["act"], responses=FAULTS)  # type: ignore[arg-type]
+router = APIRouter(tags=["act"], responses=FAULTS)
 
 TheDesk = Annotated[Desk, Depends(desk_of)]
 _LONGEST_MANIFEST = 1_500_000
@@ -42,6 +42,13 @@ class Verdict(BaseModel):
 
     deliveries: list[Annotated[str, Field(pattern=NAME)]] = Field(min_length=1, max_length=500)
     verdict: Literal["approved", "rejected", "redo"]
+    note: str = Field(default="", max_length=2_000)
+
+
+class Reopened(BaseModel):
+    """Deliveries that are to be reviewed again."""
+
+    deliveries: list[Annotated[str, Field(pattern=NAME)]] = Field(min_length=1, max_length=500)
     note: str = Field(default="", max_length=2_000)
 
 
@@ -90,6 +97,12 @@ def another(shot_id: Name, who: Operator, desk: TheDesk, asked: Changes) -> Said
 def review(who: Reviewer, desk: TheDesk, asked: Verdict) -> Said:
     """Say what one thinks."""
     return _done(desk, lambda: desk.actions.review(who.name, asked.verdict, asked.deliveries, asked.note))
+
+
+@router.post("/reviews/reopen")
+def reopen(who: Reviewer, desk: TheDesk, asked: Reopened) -> Said:
+    """Have deliveries wait for a verdict again."""
+    return _done(desk, lambda: desk.actions.reopen(who.name, asked.deliveries, asked.note))
 
 
 def _done(desk: Desk, act: Callable[[], str]) -> Said:

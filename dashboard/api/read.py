@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 
 from catalog import facts, queries
 from catalog.facts import (
+    AuditRow,
     Cost,
     Facets,
+    FailureGroup,
     Health,
     Hit,
+    QueueDepth,
     ReviewItem,
     ReviewProgress,
     RunCard,
     ShotCard,
     ShotFacts,
     StageTiming,
+    StoreUse,
+    Throughput,
 )
 from catalog.trace import trace
-from dashboard.api.words import FAULTS, After, Cursor, Limit, Name, Word
+from dashboard.api.words import FAULTS, After, Before, Cursor, Day, Limit, Name, Word
 from dashboard.auth import Viewer
 from dashboard.desk import Desk, desk_of
 from dashboard.pages.review import POLICIES
 from dashboard.pages.search import day_of
+from dashboard.pages.today import HOURS, RUNNING
 
-router = APIRouter(tags=["read"], responses=FAULTS)  # type: ignore[arg-type]
+router = APIRouter(tags=["read"], responses=FAULTS)
 
 TheDesk = Annotated[Desk, Depends(desk_of)]
 
@@ -54,6 +60,23 @@ class DeliveryOfRun:
     frames: int
     created_at: datetime
     media: str
+
+
+@dataclass(frozen=True)
+class Today:
+    """The first page's facts of the last day; `eta_seconds` by run, of those that go on."""
+
+    failures: Sequence[FailureGroup]
+    throughput: Throughput
+    queues: Sequence[QueueDepth]
+    store: StoreUse
+    eta_seconds: dict[str, float | None]
+
+
+@router.get("/today")
+def today(who: Viewer, desk: TheDesk) -> Today:
+    """What failed and why, how fast it goes, what waits, what the store holds, when runs will be over."""
+    return desk.shared.get("api today", lambda: _today(desk))
 
 
 @router.get("/runs")
@@ -164,8 +187,8 @@ def search(
     engine: Word = None,
     weights: Word = None,
     error: Word = None,
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Sequence[Hit]:
@@ -176,8 +199,8 @@ def search(
         engine=engine,
         weights=weights,
         error=error,
-        since=day_of(since.isoformat() if since else ""),
-        until=day_of(until.isoformat() if until else "", last=True),
+        since=day_of(since or ""),
+        until=day_of(until or "", last=True),
         after=after,
         limit=limit,
     )
@@ -209,19 +232,38 @@ def costs(
     who: Viewer,
     desk: TheDesk,
     by: Literal["day", "run", "engine"] = "day",
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
     limit: Limit = 100,
 ) -> list[dict[str, Any]]:
     """Seconds of work and of GPUs; `money` by the rates in the settings."""
-    first, last = (one.isoformat() if one else "" for one in (since, until))
     rows: Sequence[Cost] = facts.costs(
-        desk.catalog, by=by, since=day_of(first), until=day_of(last, last=True), limit=limit
+        desk.catalog, by=by, since=day_of(since or ""), until=day_of(until or "", last=True), limit=limit
     )
     return [asdict(row) | {"money": desk.settings.rates.money(row.seconds, row.gpu_seconds)} for row in rows]
+
+
+@router.get("/audit")
+def audit(
+    who: Viewer, desk: TheDesk, subject: Word = None, before: Before = None, limit: Limit = 50
+) -> Sequence[AuditRow]:
+    """Who did what to what, the newest first."""
+    return facts.audit_rows(desk.catalog, subject=subject, before=before, limit=limit)
 
 
 @router.get("/health")
 def health(who: Viewer, desk: TheDesk) -> Health:
     """Whether everything is there that has to be."""
     return desk.shared.get("health", lambda: facts.health(desk.catalog))
+
+
+def _today(desk: Desk) -> Today:
+    since = datetime.now(UTC) - timedelta(hours=HOURS)
+    going = [run.id for run in facts.runs_today(desk.catalog, limit=30) if run.state in RUNNING]
+    return Today(
+        failures=facts.failures_today(desk.catalog, since=since),
+        throughput=facts.throughput(desk.catalog, hours=HOURS),
+        queues=facts.queue_depth(desk.catalog),
+        store=facts.store_use(desk.catalog),
+        eta_seconds={one: facts.eta(desk.catalog, one) for one in going},
+    )

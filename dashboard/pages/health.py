@@ -48,6 +48,7 @@ def checks(found: Health) -> Sequence[Check]:
     live = sum(one.lives for one in found.workers)
     cards = [one.worker for one in found.workers if one.worker.gpu is not None and one.lives]
     gone = [one.name for one in cards if one.gpu and one.gpu["lost"]]
+    untold = [one.name for one in found.targets if one.state != "well"]
     workers = f"{live} live" + (f", silent: {', '.join(lost)}" if lost else "")
     return [
         Check("Database", True, f"{found.dialect}, revision {found.revision}"),
@@ -69,6 +70,12 @@ def checks(found: Health) -> Sequence[Check]:
             not found.expired_leases,
             f"{found.expired_leases} ran out",
             "`reconcile` takes them back where `dailies up` runs; else `dailies resume`",
+        ),
+        Check(
+            "Being told",
+            not untold,
+            f"not told: {', '.join(untold)}" if untold else f"{len(found.targets)} told of what happens",
+            "`dailies notify test` says what is wrong",
         ),
     ]
 

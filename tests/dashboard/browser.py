@@ -1,23 +1,16 @@
-"""A dashboard that really listens, and Debian's Chromium in front of it."""
+"""Debian's Chromium, in front of a dashboard that really listens."""
 
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
-from dashboard.app import create_app
-from dashboard.settings import DashboardSettings
-from flows.actions import FlowActions
-from flows.listening import listen
-from flows.settings import Settings
-from tests.dashboard.gallery import Gallery
+from tests.dashboard.server import listening as listening
 
 CHROMIUM = shutil.which("chromium")
 PATIENCE_MS = 60_000
@@ -44,22 +37,6 @@ CONTRAST = """() => {
   return [...new Set(found)];
 }"""  # noqa: E501
 """Texts whose contrast to what is behind them is less than WCAG AA's 4.5."""
-
-
-@contextmanager
-def listening(gallery: Gallery, **settings: Any) -> Iterator[str]:
-    """The address of a dashboard over this gallery, with real actions."""
-    actions = FlowActions(gallery.catalog, Settings(home=gallery.folder))
-    app = create_app(gallery.catalog, actions, DashboardSettings(gallery.folder, poll_seconds=0.1, **settings))
-    with listen() as door:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, name="dashboard")
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{door.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(timeout=30)
 
 
 @contextmanager

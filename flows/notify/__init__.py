@@ -1,0 +1,1 @@
+"""Being told: webhooks, mail and chat, sent from the catalog's outbox."""
