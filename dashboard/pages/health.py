@@ -42,6 +42,10 @@ def health(request: Request, who: Viewer, desk: Annotated[Desk, Depends(desk_of)
     return render(request, "health.html", facts_of)
 
 
+def _told(targets: int) -> str:
+    return f"{targets} told of what happens" if targets else "nobody is to be told"
+
+
 def checks(found: Health) -> Sequence[Check]:
     """What is looked at first in the morning."""
     lost = [one.worker.name for one in found.workers if not one.lives and not is_away(one.worker)]
@@ -74,7 +78,7 @@ def checks(found: Health) -> Sequence[Check]:
         Check(
             "Being told",
             not untold,
-            f"not told: {', '.join(untold)}" if untold else f"{len(found.targets)} told of what happens",
+            f"{', '.join(untold)} cannot be told" if untold else _told(len(found.targets)),
             "`dailies notify test` says what is wrong",
         ),
     ]

@@ -93,7 +93,8 @@ def example(connection: Any, table: Any) -> dict[str, Any]:
         elif isinstance(kind, BigInteger | Integer):
             values[column.name] = 2**40 if isinstance(kind, BigInteger) else 7
         else:
-            values[column.name] = {"state": "active", "overlap": "wait"}.get(column.name, "x")
+            state = {"notice_targets": "well", "notice_deliveries": "due"}.get(table.name, "active")
+            values[column.name] = {"state": state, "overlap": "wait"}.get(column.name, "x")
     return values
 
 

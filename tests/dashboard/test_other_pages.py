@@ -114,3 +114,15 @@ def test_the_api_refuses_what_it_does_not_know(browser: Browser, asked: Asked) -
         answer = browser.client.post(path, json=body, headers=headers)
         assert answer.status_code == 422 and answer.json()["code"] == "BAD_REQUEST", (path, body)
     assert asked.calls == []
+
+
+def test_who_cannot_be_told_is_on_the_health_page(client: TestClient, gallery: Gallery) -> None:
+    assert "nobody is to be told" in client.get("/health").text
+    gallery.catalog.know_target("shop", "webhook")
+    gallery.catalog.post_notice("report", "Morning report", {})
+    due = gallery.catalog.take_notice("shop", ["report"])
+    assert due is not None
+    gallery.catalog.target_gone(due, "410")
+    client.app.state.desk.shared.forget()  # type: ignore[attr-defined]
+    page = client.get("/health").text
+    assert "shop cannot be told" in page and "NOTIFY_GONE" in page and "dailies notify test" in page
