@@ -49,6 +49,7 @@ def read(desk: Desk) -> Mapping[str, Any]:
         "gpu_seconds": sum(run.gpu_seconds for run in of_today),
         "queues": facts.queue_depth(catalog),
         "workers": _workers(desk),
+        "schedules": facts.schedules(catalog),
         "store": facts.store_use(catalog),
     }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 
+from catalog.schedules import NewSchedule
 from tests.dashboard.conftest import Asked, Browser
 from tests.dashboard.gallery import Gallery
 
@@ -22,6 +24,21 @@ def test_today_tells_what_failed_and_what_to_do(client: TestClient, gallery: Gal
     assert "Spring counter" in page and "2 of 4 shots" in page and "2 not made" in page
     assert "the engine said no" in page and "ENGINE_FAILED" in page and "retry once" in page
     assert f"/runs/{run_id}?error=ENGINE_FAILED" in page
+
+
+def test_today_tells_what_starts_next_and_what_did_not(client: TestClient, gallery: Gallery) -> None:
+    assert "Scheduled" not in client.get("/").text
+    now = datetime.now(UTC)
+    told = {"kind": "product", "cron": "0 1 * * *", "timezone": "Europe/Berlin", "done_by": "07:00", "overlap": "skip"}
+    told |= {"budget_gpu_seconds": None, "budget_bytes": None, "late_seconds": 60.0, "shrink": 0.5, "ping": None}
+    for name, due in (("nightly", now + timedelta(hours=5)), ("weekly", now - timedelta(hours=2)), ("old", None)):
+        gallery.catalog.put_schedule(NewSchedule(name=name, manifest=f"/m/{name}.yaml", next_at=due, **told), "anna")
+    gallery.catalog.skip_schedule("nightly", "FEED_SHRANK", "the feed has 3 rows, the last one had 400")
+    gallery.catalog.switch_schedule("old", None, "anna")
+    client.app.state.desk.shared.forget()  # type: ignore[attr-defined]
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get("/").text))
+    for words in ("nightly the feed has 3 rows", "FEED_SHRANK", "Europe/Berlin 07:00", "weekly due", "old paused"):
+        assert words in page, f"{words}: {page}"
 
 
 def test_a_runs_shots_are_filtered_by_the_address(client: TestClient, gallery: Gallery) -> None:
