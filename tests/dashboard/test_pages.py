@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -29,7 +30,13 @@ def test_today_tells_what_failed_and_what_to_do(client: TestClient, gallery: Gal
 def test_today_tells_what_starts_next_and_what_did_not(client: TestClient, gallery: Gallery) -> None:
     assert "Scheduled" not in client.get("/").text
     now = datetime.now(UTC)
-    told = {"kind": "product", "cron": "0 1 * * *", "timezone": "Europe/Berlin", "done_by": "07:00", "overlap": "skip"}
+    told: dict[str, Any] = {
+        "kind": "product",
+        "cron": "0 1 * * *",
+        "timezone": "Europe/Berlin",
+        "done_by": "07:00",
+        "overlap": "skip",
+    }
     told |= {"budget_gpu_seconds": None, "budget_bytes": None, "late_seconds": 60.0, "shrink": 0.5, "ping": None}
     for name, due in (("nightly", now + timedelta(hours=5)), ("weekly", now - timedelta(hours=2)), ("old", None)):
         gallery.catalog.put_schedule(NewSchedule(name=name, manifest=f"/m/{name}.yaml", next_at=due, **told), "anna")
