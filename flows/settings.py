@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     )
     price_cpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of this machine, for estimates.")
     price_gpu_hour: float = Field(default=0.0, ge=0, description="Money per hour of a GPU, for what work has cost.")
+    ping_url: str = Field(
+        default="", description="URL that is told of scheduled starts and ends; a manifest's own stands over it."
+    )
     currency: str = Field(default="", max_length=8, description="What stands before sums of money, such as € or USD.")
 
     @field_validator("home", "weights_dir", "cache_dir")
