@@ -35,6 +35,15 @@ _BY_CODE: Final = {
     "NOTIFY_GONE": "A webhook wants no more (410). Mend or remove it in notify.yaml, then `dailies notify test`.",
     "NOTIFY_FILE": "notify.yaml cannot be used, so nobody is told. Mend it; `dailies notify list` reads it again.",
     "NOTICE_GIVEN_UP": "A notice never arrived in a day of tries. Mend the target, and tell them yourself.",
+    "BUDGET_SPENT": "The schedule's budget is spent. `dailies resume RUN` makes what is left whatever it takes.",
+    "SCHEDULE_LATE": "A start came too late to be of use. `dailies schedule run-now NAME` starts it all the same.",
+    "SCHEDULE_OVERLAP": "Its last run was not over. Nothing to do, unless that one hangs.",
+    "SCHEDULE_CHANGED": "The manifest is another one than was applied. Remove the schedule and apply it again.",
+    "SCHEDULE_NOT_APPLIED": "`dailies schedule apply MANIFEST` makes what the manifest says now hold.",
+    "SCHEDULE_FAILED": "A start broke off before its run was there. Read the flow run's log, then start it again.",
+    "FEED_UNREADABLE": "The schedule's manifest cannot be read. Mend it, then `dailies schedule run-now NAME`.",
+    "FEED_EMPTY": "The feed has no rows. Mend it; if that is right, `dailies schedule run-now NAME --accept-fewer`.",
+    "FEED_SHRUNK": "Too many rows are gone. Mend the feed; if that is right, start with `--accept-fewer`.",
     "CANCELLED": "Somebody stopped it. Resume goes on.",
 }
 

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     notify_file: Path | None = Field(
         default=None, description="Who is told what happens; empty: `notify.yaml` in the home."
     )
+    ping_url: str = Field(
+        default="", description="URL that is told of scheduled starts and ends; a manifest's own stands over it."
+    )
     currency: str = Field(default="", max_length=8, description="What stands before sums of money, such as € or USD.")
 
     @field_validator("home", "weights_dir", "cache_dir", "notify_file")
