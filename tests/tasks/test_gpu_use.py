@@ -24,6 +24,7 @@ from dashboard.app import create_app
 from dashboard.settings import DashboardSettings
 from flows.card_state import OwnCard
 from flows.lineage_tree import lineage_tree
+from models.errors import OutOfMemory
 from tasks import card as cards
 from tasks import gpu_use
 from tasks.card import Card, CardLost, Sample
@@ -199,6 +200,21 @@ class Watched(Workroom):
     def tools(self, **changes: Any) -> Any:
         samples = Sample(0.2, 10 * GB), Sample(0.9, 40 * GB), Sample(0.4, 31 * GB)
         return super().tools(**changes, card_of=lambda device: Known(*samples) if device == "cpu" else None)
+
+
+def test_a_stage_that_fails_says_how_it_used_its_card_until_then(
+    tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(*_: Any, **__: Any) -> Any:
+        raise OutOfMemory("nothing fits")
+
+    monkeypatch.setattr("tasks.prepare.prepare", out_of_memory)
+    monkeypatch.setattr("tasks.line.BACKOFF_SECONDS", 0.0)
+    room = Watched(tmp_path)
+    room.picture("a.png")
+    assert room.run(room.manifest([{"id": "a", "source": "a.png"}])).status.run.shots == {"failed": 1}
+    rows = room.executions(stage="prepare")
+    assert rows and all(row.state == "failed" and row.ran["gpu"]["memory_peak_bytes"] >= 10 * GB for row in rows)
 
 
 def test_how_a_stage_used_its_card_is_on_the_shots_page(
