@@ -31,6 +31,14 @@ _BY_CODE: Final = {
     "ENCODE_FAILED": "ffmpeg refused; its last lines are in the attempt's log.",
     "QUARANTINED_BY_HAND": "A person set it aside; its message says why. Retry puts it back.",
     "SETTINGS_UNSOUND": "The row asks for things that do not go together. Mend it and submit again.",
+    "BUDGET_SPENT": "The schedule's budget is spent. `dailies resume RUN` makes what is left whatever it takes.",
+    "SCHEDULE_LATE": "A start came too late to be of use. `dailies schedule run-now NAME` starts it all the same.",
+    "SCHEDULE_OVERLAP": "Its last run was not over. Nothing to do, unless that one hangs.",
+    "SCHEDULE_CHANGED": "The manifest is another one than was applied. Remove the schedule and apply it again.",
+    "SCHEDULE_FAILED": "A start broke off before its run was there. Read the flow run's log, then start it again.",
+    "FEED_UNREADABLE": "The schedule's manifest cannot be read. Mend it, then `dailies schedule run-now NAME`.",
+    "FEED_EMPTY": "The feed has no rows. Mend it; if that is right, `dailies schedule run-now NAME --accept-fewer`.",
+    "FEED_SHRUNK": "Too many rows are gone. Mend the feed; if that is right, start with `--accept-fewer`.",
     "CANCELLED": "Somebody stopped it. Resume goes on.",
 }
 

@@ -14,7 +14,7 @@ from catalog.errors import CatalogError
 from catalog.queries import latest_run, list_runs, run_status
 from catalog.runs import Priority
 from catalog.trace import trace as trace_lineage
-from flows import boards, dashboard_command, log_lines, up, weights, worker
+from flows import boards, dashboard_command, log_lines, schedule_command, up, weights, worker
 from flows import doctor as doctoring
 from flows.backup import backup, migrate, restore
 from flows.chosen import chosen_run
@@ -68,6 +68,7 @@ app.command()(export)
 app.command()(verify)
 app.command()(gc)
 app.add_typer(worker.app)
+app.add_typer(schedule_command.app)
 app.command()(up.up)
 app.command()(dashboard_command.dashboard)
 app.add_typer(dashboard_command.tokens)

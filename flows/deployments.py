@@ -22,8 +22,9 @@ POOLS: Final[Mapping[str, tuple[str, ...]]] = {"cpu": (*PRIORITIES, CONTROL), "g
 class Deployment:
     """One deployment: `name` as Prefect says it (`flow/deployment`), and the flow by its module's path.
 
-    `cron` and `every` (seconds) are its schedule, which starts unless `active` is False. None has a concurrency limit:
-    Prefect gives a killed flow run's slot to nobody.
+    `cron` (in `timezone`) and `every` (seconds) are its schedule, which starts unless `active` is False. `ours`: what
+    somebody changed of it on the server is put back. None has a concurrency limit: Prefect gives a killed flow run's
+    slot to nobody.
     """
 
     flow: str
@@ -33,9 +34,11 @@ class Deployment:
     queue: str
     about: str
     cron: str = ""
+    timezone: str = "UTC"
     every: float = 0.0
     active: bool = True
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    ours: bool = False
 
 
 def deployments(reconcile_seconds: float = 60.0) -> tuple[Deployment, ...]:
@@ -95,7 +98,7 @@ def apply(reconcile_seconds: float = 60.0) -> None:
             for priority, queue in enumerate(queues, start=1):
                 _queue(client, pool, queue, priority)
         for one in deployments(reconcile_seconds):
-            _deployment(client, one)
+            deploy(client, one)
 
 
 def _pool(client: Any, name: str) -> None:
@@ -122,17 +125,18 @@ def _queue(client: Any, pool: str, name: str, priority: int) -> None:
         return
 
 
-def _deployment(client: Any, wanted: Deployment) -> None:
+def deploy(client: Any, wanted: Deployment) -> Any:
+    """Make a deployment what is wanted, and return its id."""
     from prefect.exceptions import ObjectNotFound
     from prefect.utilities.callables import parameter_schema
 
     module, _, name = wanted.entrypoint.rpartition(".")
     flow = getattr(import_module(module), name)
     try:
-        known = client.read_deployment_by_name(f"{wanted.flow}/{wanted.name}")
+        known = None if wanted.ours else client.read_deployment_by_name(f"{wanted.flow}/{wanted.name}")
     except ObjectNotFound:
         known = None
-    client.create_deployment(
+    return client.create_deployment(
         client.create_flow_from_name(wanted.flow),
         wanted.name,
         entrypoint=wanted.entrypoint,
@@ -164,5 +168,5 @@ def _schedules(wanted: Deployment, known: Sequence[Any] | None) -> list[Any]:
             )
             for one in known
         ]
-    schedule = round_trip or (CronSchedule(cron=wanted.cron) if wanted.cron else None)
+    schedule = round_trip or (CronSchedule(cron=wanted.cron, timezone=wanted.timezone) if wanted.cron else None)
     return [DeploymentScheduleCreate(schedule=schedule, active=wanted.active)] if schedule else []

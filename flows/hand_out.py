@@ -11,12 +11,14 @@ from uuid import UUID
 
 from prefect.exceptions import ObjectNotFound
 
+from catalog.facts import schedules
 from catalog.queries import OpenBatch, workers
 from flows.deployments import POOLS, apply
 from flows.listener import listener
 from flows.own_worker import LOCAL
 from flows.prefect_hints import PrefectAway, asking, hints_of, withdraw
 from flows.render import render
+from flows.schedule_deployments import put
 from flows.settings import Settings
 from manifests.errors import InputError, Problem
 from tasks.batches import Cut
@@ -159,6 +161,7 @@ class Pools:
             log.warning("Prefect's server does not know render/%s: it is told again", pool)
             with asking():
                 apply(self._reconcile_seconds)
+                put(schedules(self._tools.catalog))
             self._deployments.clear()
             flow_run_id = self._create(run_id, batch_id, pool, queue)
         self._tools.catalog.set_batch_state(batch_id, "planned", flow_run_id=flow_run_id)

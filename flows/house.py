@@ -179,8 +179,6 @@ def _dashboard(listening: socket.socket, logs: Path) -> Program:
 
 
 def _deployments(settings: Settings, nightly: Path | None) -> Program:
-    code = f"from flows.deployments import apply; apply({settings.reconcile_seconds})"
-    if nightly is not None:
-        code += f"; from flows.nightly import schedule; schedule({str(nightly)!r})"
+    code = f"from flows.scheduling import tell_server; tell_server({str(nightly or '')!r})"
     log = settings.home / "logs" / "deployments.log"
     return Program("deployments", [sys.executable, "-c", code], log, restart_on_success=False)

@@ -27,6 +27,7 @@ from catalog.queries import (
     open_batches,
     run,
 )
+from flows.budget import Purse, heed_budget
 from flows.hand_out import HandOut
 from flows.listener import listener
 from flows.prefect_hints import PrefectAway, cancelled_by_a_person
@@ -78,7 +79,7 @@ def tend(tools: Tools, run_id: str, hand_out: HandOut, filled: Filled = lambda o
     else:
         _hand_out(tools, run_id, hand_out, [batch for batch in opened if batch.state == "planned"])
     now = run(catalog, run_id)
-    if now.state == "paused" and not now.shots.get("claimed"):
+    if now.state == "paused" and now.shots.get("waiting") and not now.shots.get("claimed"):
         filled(fill_out_folder(catalog, run_id))
         return True
     if now.shots.get("waiting") or now.shots.get("claimed"):
@@ -180,7 +181,8 @@ def _hand_out(tools: Tools, run_id: str, hand_out: HandOut, planned: Sequence[Op
         elif batch.flow_run_id is None:  # whoever planned it died, or Prefect was away
             _bring(catalog, run_id, hand_out, batch.id, batch.pool, batch.queue)
     queue = run(catalog, run_id).priority
-    idle = {shot.id: shot for shot in idle_shots(catalog, run_id)}
+    purse = Purse(tools, run_id, hand_out)
+    idle = {shot.id: shot for shot in purse.affordable(idle_shots(catalog, run_id), open_batches(catalog, run_id))}
     for cut in cut_batches(list(idle.values()), hand_out.slots):
         pool, why = hand_out.place(cut)
         if not pool:
@@ -189,7 +191,8 @@ def _hand_out(tools: Tools, run_id: str, hand_out: HandOut, planned: Sequence[Op
         if run(catalog, run_id).state in ("cancelling", "paused", *ENDED):
             return
         hand_out.bring([idle[shot].plan for shot in cut.shots])
-        batch_id = catalog.new_batch(run_id, cut.shots, pool=pool, queue=queue, needs=cut.needs)
+        needs = purse.needs(cut.needs, cut.shots)
+        batch_id = catalog.new_batch(run_id, cut.shots, pool=pool, queue=queue, needs=needs)
         reach("batch.planned")
         _bring(catalog, run_id, hand_out, batch_id, pool, queue)
 
@@ -227,6 +230,8 @@ def held(tools: Tools, run_id: str, flow_run_id: str | None) -> Iterator[Callabl
         while not over.wait(seconds / 3):
             try:
                 mine = catalog.keep_run(run_id, me, seconds) if mine else take_over(catalog, run_id, seconds)
+                if mine:
+                    heed_budget(catalog, run_id)
                 if mine and time.monotonic() - asked >= PREFECT_SECONDS:
                     asked = time.monotonic()
                     if cancelled_by_a_person(flow_run_id):

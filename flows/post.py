@@ -108,7 +108,7 @@ class Post:
     ) -> Program:
         log = self._settings.home / "logs" / f"{self._station.prefect_name}.log"
         if name == "deployments":
-            code = f"from flows.deployments import apply; apply({self._settings.reconcile_seconds})"
+            code = "from flows.scheduling import tell_server; tell_server()"
             command = [sys.executable, "-c", code]
         else:
             queues = [word for queue in self._station.queues for word in ("--work-queue", queue)]

@@ -14,9 +14,11 @@ from prefect import flow
 from prefect.runtime import deployment
 
 from catalog.catalog import Catalog
+from catalog.facts import untold_nights
 from catalog.queries import run, unkept_runs
 from flows.hand_out import chosen
 from flows.keeper import keep
+from flows.morning import close_night
 from flows.prefect_hints import PrefectAway, hints_of, skip_missed
 from flows.settings import Settings
 from flows.workshop import workshop
@@ -38,10 +40,13 @@ def reconcile() -> list[str]:
             try:
                 parent = run(tools.catalog, run_id).flow_run_id  # a person may still cancel it on Prefect's page
                 keep(tools, run_id, chosen(tools, settings, adopting=True), parent, stopped=stopped.is_set)
+                close_night(tools.catalog, settings, run_id)
             except Exception:  # whatever it is, it is this run's alone
                 log.exception("run %s: the next reconcile tries again", run_id)
 
         _side_by_side(adopt, unkept, stopped)
+        for run_id in untold_nights(tools.catalog):  # whose keeper died between its end and its report
+            close_night(tools.catalog, settings, run_id)
     return unkept
 
 

@@ -12,14 +12,18 @@ from catalog.failpoints import reach
 from catalog.patience import patiently
 from catalog.queries import DeliveryRow, RunStatus, deliveries_of, remade_from_damage, run, run_status
 from catalog.runs import Priority
+from catalog.schedules import Scheduled
+from flows.budget import CODE as BUDGET_SPENT
 from flows.hand_out import HandOut, chosen
 from flows.keeper import ENDED, fill_out_folder, keep, keep_seconds, take_over
 from flows.listener import listener
+from flows.morning import close_night
 from flows.request import Request
 from flows.settings import Settings
 from flows.worker_name import is_gone, worker_name
 from flows.workshop import workshop
 from manifests.errors import InputError, Problem
+from manifests.manifest import Manifest
 from tasks.out_folder import OutFolder
 from tasks.planner.planner import RunPlan
 from tasks.submission import submit, verified
@@ -36,14 +40,22 @@ class Outcome:
     damaged: tuple[str, ...]
 
 
-def start(request: Request, *, triggered_by: str, priority: Priority = "normal") -> Outcome:
+def start(
+    request: Request,
+    *,
+    triggered_by: str,
+    priority: Priority = "normal",
+    scheduled: Scheduled | None = None,
+    manifest: Manifest | None = None,
+) -> Outcome:
     """Plan the request's manifest into a run and work it to its end.
 
+    `scheduled`: what it carries of the schedule that begins it; `manifest`: the request's, where it was read already.
     Raises ManifestError, CatalogError, and InputError where the disk has no room for it.
     """
     settings = Settings()
     with workshop(settings) as tools:
-        manifest = request.load()
+        manifest = manifest or request.load()
         hand_out = chosen(tools, settings)
         tools.catalog.recover()
         planned = request.plan(tools, manifest, hand_out.means(tools))
@@ -59,6 +71,7 @@ def start(request: Request, *, triggered_by: str, priority: Priority = "normal")
             out_folder=str(manifest.out_folder),
             flow_run_id=flow_run.id or None,
             priority=priority,
+            scheduled=scheduled,
         )
         reach("run.submitted")
         tools.catalog.keep_run(run_id, worker_name(), keep_seconds(settings))
@@ -92,6 +105,8 @@ def go_on(run_id: str, *, triggered_by: str) -> Outcome:
             catalog.keep_run(known.id, worker_name(), keep_seconds(settings))
         catalog.reclaim_expired(known.id)
         catalog.reclaim_dead(known.id, is_gone)
+        if known.paused_code == BUDGET_SPENT:  # a person knows, and wants the rest all the same
+            catalog.lift_budget(known.id, triggered_by)
         catalog.reopen_run(known.id, triggered_by)
         catalog.reopen_damaged(known.id, triggered_by)
         if run(catalog, known.id).state in ENDED:
@@ -124,6 +139,7 @@ def _outcome(tools: Tools, run_id: str, damaged: tuple[str, ...], out: OutFolder
     out = out or fill_out_folder(catalog, run_id)
     status = run_status(catalog, run_id)
     _leave_artifacts(status, out)
+    close_night(catalog, Settings(), run_id)
     noticed = (f"{key}, {what}" for key, what in remade_from_damage(catalog, run_id))
     return Outcome(status, deliveries_of(catalog, run_id=run_id), out, tuple(dict.fromkeys([*damaged, *noticed])))
 

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="Logs as text, or as one JSON object a line, with run and shot, on stderr."
     )
+    ping_url: str = Field(
+        default="", description="URL that is told of scheduled starts and ends; a manifest's own stands over it."
+    )
     currency: str = Field(default="", max_length=8, description="What stands before sums of money, such as € or USD.")
 
     @field_validator("home", "weights_dir", "cache_dir")

@@ -40,7 +40,7 @@ def up(
     dashboard_port: Annotated[
         int, typer.Option("--dashboard-port", min=0, max=65535, help="Of the dashboard, on loopback; 0: none.")
     ] = DASHBOARD_PORT,
-    nightly: Annotated[Path | None, typer.Option(help="A manifest to run every night at 01:00 UTC.")] = None,
+    nightly: Annotated[Path | None, typer.Option(help="A manifest to run by its schedule:, else at 01:00 UTC.")] = None,
     as_json: JSON = False,
 ) -> int:
     """Prefect's server, its schedules, the dashboard, workers (control, cpu, one gpu per card), until Ctrl-C.

@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from catalog.catalog import Catalog
-from catalog.queries import DeliveryRow, ShotRow, version_of
+from catalog.queries import DeliveryRow, ShotRow, each_delivery, version_of
+from catalog.retirement import Retired
 from catalog.store import Store, hash_file
 from tasks.contact_sheet import MOST_PLAYED, Entry, contact_sheets
 from tasks.out_index import Index
+from tasks.planner.cut import KEY
 from tasks.planner.scene import is_scene
 from tasks.scene.beside import write_beside
 from tasks.whole import beside
@@ -96,6 +99,32 @@ def write_out_folder(
         count = len(files)
         sheets = contact_sheets(entries, folder, progress=lambda done: progress(count + done, 2 * count))
         return OutFolder(folder, files, *index.written(), sheets)
+
+
+def withdraw(catalog: Catalog, folder: Path, run_id: str, retired: Sequence[Retired]) -> int:
+    """Take files of retired deliveries, and their posters, out of a run's folder; how many clips.
+
+    Only what lies where it was put, still has those bytes, and has not become another shot's since. Scenes stay: they
+    are versions.
+    """
+    gone = [(one, Path(place)) for one in retired if not one.shot_key.startswith(KEY) for place in one.places]
+    gone = [(one, place) for one, place in gone if place.is_relative_to(folder) and place.is_file()]
+    if not gone:
+        return 0
+    taken = {row.placed_path for row in each_delivery(catalog, run_id)}
+    count = 0
+    for one, place in gone:
+        if str(place) in taken or hash_file(place) != one.artifact:
+            continue
+        poster = place.with_suffix(".jpg")
+        if one.poster and poster.is_file() and hash_file(poster) == one.poster:
+            poster.unlink()
+        place.unlink()
+        count += 1
+        for parent in place.relative_to(folder).parents[:-1]:
+            with suppress(OSError):  # something else is in it
+                (folder / parent).rmdir()
+    return count
 
 
 def _served(

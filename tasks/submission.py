@@ -11,6 +11,7 @@ from catalog.catalog import Catalog
 from catalog.deliveries import Delivered
 from catalog.json_text import JsonText
 from catalog.runs import NewRendition, NewShot, Priority
+from catalog.schedules import Scheduled
 from manifests.manifest import Item, Refused
 from tasks.execute import intact
 from tasks.planner.cut import KEY
@@ -68,6 +69,7 @@ def submit(
     out_folder: str,
     flow_run_id: str | None,
     priority: Priority = "normal",
+    scheduled: Scheduled | None = None,
 ) -> str:
     """Write the run down with all its shots, and return its id.
 
@@ -85,6 +87,7 @@ def submit(
         flow_run_id=flow_run_id,
         priority=priority,
         code_version=code_version(),
+        scheduled=scheduled,
     )
     for problem in run.unheard:
         catalog.note_incident(problem.code, str(problem), run_id=run_id)

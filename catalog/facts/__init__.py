@@ -5,7 +5,7 @@ from catalog.facts.changes import version
 from catalog.facts.costs_page import Cost, costs
 from catalog.facts.health_page import DutyRow, Health, WorkerHealth, health
 from catalog.facts.metrics import Counters, StageCounter, counters
-from catalog.facts.nights import Night, night
+from catalog.facts.nights import Night, night, untold_nights
 from catalog.facts.review_page import (
     Everything,
     Flagged,
@@ -93,5 +93,6 @@ __all__ = [
     "stage_chart",
     "store_use",
     "throughput",
+    "untold_nights",
     "version",
 ]

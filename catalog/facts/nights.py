@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
-from catalog.dialect import shots_of_run
+from catalog.dialect import clock, shots_of_run
 from catalog.facts.spent import spent
 from catalog.ledger import Ledger
 from catalog.tables import Artifact, Execution, ExecutionOutput, Run
@@ -49,3 +50,11 @@ def night(catalog: Ledger, run_id: str) -> Night | None:
         new = select(func.sum(Artifact.bytes)).where(Artifact.sha256.in_(made), Artifact.created_at >= row.created_at)
         grown = connection.scalar(new)
     return Night(run_id, *row, gpu_seconds=used.gpu_seconds if used else 0.0, bytes=int(grown or 0))
+
+
+def untold_nights(catalog: Ledger) -> Sequence[str]:
+    """Runs of schedules that have ended without a report, and that nobody keeps; oldest first."""
+    alone = or_(Run.keeper.is_(None), Run.keeper_expires_at.is_(None), Run.keeper_expires_at < clock())
+    silent = (Run.schedule.is_not(None), Run.ended_at.is_not(None), Run.reported_at.is_(None), alone)
+    with catalog.database.read() as connection:
+        return list(connection.scalars(select(Run.id).where(*silent).order_by(Run.created_at)))

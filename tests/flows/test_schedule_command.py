@@ -1,0 +1,201 @@
+"""`dailies schedule`: the catalog's row and the Prefect deployment are one thing; and one fires at its minute."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.facts import schedule
+from catalog.queries import run_status
+from flows.cli import command
+from tests.flows.processes import heard, of_home, until
+from tests.prefect_schema import with_schema
+from tests.workroom import Workroom, index_of
+
+ROOT = Path(__file__).parents[2]
+NIGHTLY = {"cron": "30 2 * * MON-FRI", "timezone": "Europe/Berlin", "budget": {"gpu_hours": 4}, "done_by": "07:00"}
+
+
+def manifest(home: Workroom, *ids: str, **asked: Any) -> Path:
+    home.picture("a.png")
+    rows = [{"id": name, "source": "a.png", "motion": {"amount": 0.05 + n / 100}} for n, name in enumerate(ids)]
+    return home.manifest(rows, **{"defaults": {"deliver": ["draft_576p"]}} | asked)
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+    """What a command that ended with a status has printed as JSON."""
+
+    def run(status: int, *arguments: str) -> Any:
+        capsys.readouterr()
+        assert command(["schedule", *arguments, "--json"]) == status
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def codes(told: Any) -> list[str]:
+    return [problem["code"] for problem in told["problems"]]
+
+
+def test_without_a_server_it_says_what_to_start(
+    home: Workroom, printed: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    told = printed(2, "apply", str(manifest(home, "a", schedule=NIGHTLY)))
+    assert codes(told) == ["NO_SERVER"] and "dailies up" in told["problems"][0]["remedy"]
+    assert printed(0, "list") == []
+    assert command(["schedule", "list"]) == 0
+    assert "dailies schedule apply" in capsys.readouterr().out
+
+
+def test_what_is_wrong_with_any_manifest_is_told_before_anything_is_applied(home: Workroom, printed: Any) -> None:
+    good = manifest(home, "a", schedule=NIGHTLY, name="good.yaml")
+    none = manifest(home, "a", name="none.yaml")
+    bad = manifest(home, "a", schedule={"cron": "often"}, name="bad.yaml")
+    assert codes(printed(2, "apply", str(good), str(none), str(bad), "gone.yaml")) == [
+        "NO_SCHEDULE",
+        "BAD_CRON",
+        "FILE_MISSING",
+    ]
+    assert printed(0, "list") == []
+
+
+@pytest.mark.slow
+def test_a_schedule_is_one_thing_in_both_places(
+    home: Workroom, prefect_server: str, printed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    from flows.deployments import apply
+    from flows.scheduling import tell_server
+
+    apply()
+    file = manifest(home, "a", schedule=NIGHTLY)
+    (applied,) = printed(0, "apply", str(file))
+    assert (applied["name"], applied["active"], applied["budget_gpu_seconds"]) == ("tests", True, 14400.0)
+    with get_client(sync_client=True) as client:
+
+        def deployed() -> Any:
+            return client.read_deployment_by_name("scheduled/tests")
+
+        def timed() -> tuple[str, str, bool]:
+            (one,) = deployed().schedules
+            return one.schedule.cron, one.schedule.timezone, one.active
+
+        assert timed() == ("30 2 * * MON-FRI", "Europe/Berlin", True)
+        first = deployed()
+        assert first.parameters == {"schedule": "tests"} and first.work_queue_name == "control"
+
+        printed(0, "apply", str(file))
+        assert deployed().updated == first.updated, "what is right already is left alone"
+
+        assert printed(0, "pause", "tests")["next_at"] is None
+        assert timed()[2] is False
+        manifest(home, "a", schedule=NIGHTLY | {"cron": "0 3 * * *"})
+        printed(0, "apply", str(file))
+        assert timed() == ("0 3 * * *", "Europe/Berlin", False), "applied again it stays paused"
+        assert printed(0, "resume", "tests")["next_at"] is not None
+        assert timed()[2] is True
+
+        client.delete_deployment(deployed().id)
+        tell_server()
+        assert timed() == ("0 3 * * *", "Europe/Berlin", True), "a server that lost it is told again"
+
+        begun = printed(0, "run-now", "tests", "--accept-fewer")
+        flow_run = client.read_flow_run(begun["flow_run"])
+        assert flow_run.parameters["accept_fewer"] is True and flow_run.parameters["schedule"] == "tests"
+
+        (told,) = printed(0, "list")
+        assert told["in_words"] == "At 03:00 every day, Europe/Berlin"
+        assert command(["schedule", "list"]) == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "At 03:00 every day" in shown and "4 GPU h" in shown and "skipped while" in shown
+
+        assert printed(0, "remove", "tests") == {"removed": "tests"}
+        with pytest.raises(ObjectNotFound):
+            deployed()
+    assert codes(printed(2, "pause", "tests")) == ["NO_SCHEDULE"]
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def dailies(home: Workroom, port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Starts `dailies ...` in this home, its output in `<command>.log`; at the end all of it is gone."""
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        monkeypatch.delenv(name)
+    with_schema(home.settings.prefect_home)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        with (home.folder / f"{arguments[0]}.log").open("ab") as lines:
+            process = subprocess.Popen(
+                [sys.executable, "-c", "from flows.cli import main; main()", *arguments, "--json"],
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(ROOT),
+                    "PREFECT_WORKER_QUERY_SECONDS": "2",
+                    "DAILIES_RUN_ON": "here" if arguments[0] == "up" else "auto",
+                },
+                stdout=lines,
+                stderr=lines,
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    until("all to be gone", lambda: not of_home(home.settings.home))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_schedule_fires_at_its_minute_and_the_report_names_every_shot(
+    home: Workroom, port: int, dailies: Callable[..., Any]
+) -> None:
+    log = home.folder / "up.log"
+    up = dailies("up", "--port", str(port), "--dashboard-port", "0")
+    until("dailies up", lambda: up.poll() is not None or heard(log, "ready"))
+    assert up.poll() is None, log.read_text(encoding="utf-8")
+    due = (datetime.now(UTC) + timedelta(seconds=75)).replace(second=0, microsecond=0)  # in 15 to 75 seconds
+    asked = {"cron": f"{due:%M} {due:%H} * * *", "done_by": f"{due + timedelta(hours=2):%H:%M}"}
+    home.picture("large.png", size=(1280, 960))
+    rows = [{"id": name, "source": "large.png", "seed": n} for n, name in enumerate(("mug", "cup", "bowl"))]
+    file = home.manifest(rows, defaults={"deliver": ["draft_576p"], "upscale": {"still": False}}, schedule=asked)
+    applying = dailies("schedule", "apply", str(file))
+    assert applying.wait(60) == 0, (home.folder / "schedule.log").read_text(encoding="utf-8")
+    with home.tools() as tools:
+        assert schedule(tools.catalog, "tests").next_at == due
+        begun = until("its start", lambda: schedule(tools.catalog, "tests").last_started_at)
+        assert timedelta(0) <= begun - due < timedelta(minutes=1)
+        reports = home.settings.home / "reports" / "tests"
+        told = until("its report", lambda: next(reports.glob("*.html"), None)).read_text(encoding="utf-8")
+        found = schedule(tools.catalog, "tests")
+        assert found.last_run_id is not None and found.next_at == due + timedelta(days=1)
+        row = run_status(tools.catalog, found.last_run_id).run
+        assert (row.state, row.triggered_by) == ("done", "schedule tests")
+    assert all(f"<strong>{name}</strong>" in told for name in ("mug", "cup", "bowl"))
+    assert told.count("data:image/jpeg;base64,") == 3 and "to spare" in told
+    assert [one["state"] for one in index_of(home.folder / "out")] == ["done"] * 3
+    up.send_signal(signal.SIGTERM)
+    assert up.wait(60) == 0
