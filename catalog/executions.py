@@ -6,6 +6,7 @@ import platform
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NotRequired, TypedDict, Unpack
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
@@ -158,8 +159,15 @@ class ExecutionLedger(Ledger):
                 .values(progress=min(1.0, max(0.0, share)), touched_at=clock())
             )
 
-    def fail(self, execution_id: str, code: str, message: str, evidence: str = "") -> None:
-        """End a running execution that did not make it, with what is known about why.
+    def fail(
+        self,
+        execution_id: str,
+        code: str,
+        message: str,
+        evidence: str = "",
+        ran: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """End a running execution that did not make it, with what is known about why, and what ran until then.
 
         One that is `publishing` is made already: `recover` finishes it, or takes it back.
         """
@@ -168,7 +176,12 @@ class ExecutionLedger(Ledger):
                 update(Execution)
                 .where(Execution.id == execution_id, Execution.state == "running")
                 .values(
-                    state="failed", error_code=code, error_message=message, evidence=evidence or None, ended_at=clock()
+                    state="failed",
+                    error_code=code,
+                    error_message=message,
+                    evidence=evidence or None,
+                    ran=dict(ran),
+                    ended_at=clock(),
                 )
             )
 

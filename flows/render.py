@@ -21,17 +21,21 @@ from catalog.claims import Claim
 from catalog.errors import CatalogError
 from catalog.failpoints import reach
 from catalog.queries import BatchRow, batch, batch_shots, shots_in_batch
+from flows.card_state import OwnCard
 from flows.own_worker import LOCAL, own_worker
 from flows.prefect_hints import cancelled_by_a_person
 from flows.settings import Settings
 from flows.worker_name import worker_name
 from flows.workshop import workshop
 from tasks.line import Line
+from tasks.planner.device import device_of
 from tasks.planner.fits import fits
 from tasks.told_of import telling_of
 from tasks.tools import Tools
 
 OPEN = ("planned", "running")
+BEAT_SECONDS = 10.0
+"""Between two heartbeats of a process that works its own run."""
 PREFECT_SECONDS = 10.0
 """Between two questions to Prefect whether a person cancelled this flow run: its signal may never come."""
 
@@ -69,7 +73,8 @@ def render(run_id: str, batch_id: str) -> None:
         with telling_of(run_id=run_id, batch_id=batch_id, worker=tools.worker):
             log.info("batch %s begins: %d shots", batch_id, len(claims))
             try:
-                with watch.over(tools, run_id, claims, settings.lease_seconds, flow_run.id or None):
+                card = OwnCard(device_of(tools.device).torch) if found.pool == LOCAL else None
+                with watch.over(tools, run_id, claims, settings.lease_seconds, flow_run.id or None, card):
                     _work(tools, batch_id, claims, watch)
             finally:  # whatever the line did not end: nothing is kept that is not worked
                 tools.catalog.release(claims)
@@ -141,13 +146,22 @@ class _Watch:
 
     @contextmanager
     def over(
-        self, tools: Tools, run_id: str, claims: Sequence[Claim], lease_seconds: float, flow_run_id: str | None
+        self,
+        tools: Tools,
+        run_id: str,
+        claims: Sequence[Claim],
+        lease_seconds: float,
+        flow_run_id: str | None,
+        card: OwnCard | None,
     ) -> Iterator[None]:
-        """Within, a thread renews the leases and asks each second for orders; it never ends by an error."""
+        """Within, a thread renews the leases and asks each second for orders; it never ends by an error.
+
+        `card`: of a process that is a worker by itself; others have a parent that says that they live (flows/post.py).
+        """
         ended = threading.Event()
 
         def beat() -> None:
-            renewed = asked = time.monotonic()
+            renewed = asked = beaten = time.monotonic()
             while not ended.wait(1.0):
                 now = time.monotonic()
                 try:
@@ -155,6 +169,9 @@ class _Watch:
                     if now - renewed >= lease_seconds / 3:
                         tools.catalog.renew(claims, lease_seconds)
                         renewed = now
+                    if card is not None and now - beaten >= BEAT_SECONDS:
+                        beaten = now
+                        tools.catalog.heartbeat(tools.worker_id, gpu=card.state())
                     if now - asked >= PREFECT_SECONDS:
                         asked = now
                         if cancelled_by_a_person(flow_run_id):

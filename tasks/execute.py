@@ -121,13 +121,18 @@ class Execution:
         with GpuUse(card) as self._use:
             yield
 
+    @property
+    def seen(self) -> Mapping[str, Any]:
+        """How it used its card, as far as it came; nothing where nobody looked."""
+        return self._use.ran if self._use is not None else {}
+
     def ended(self, result: Result, seconds: float) -> Publication:
         """Its end, for the catalog's `publish_all`; or, where frames streamed on, for `finish_all_streamed`."""
         seconds = seconds if result.seconds is None else result.seconds
         return Publication(
             self.id,
             result.files,
-            {**result.ran, **(self._use.ran if self._use else {})},
+            {**result.ran, **self.seen},
             seconds,
             gpu_seconds=seconds if self.stage.device.startswith("cuda") else None,
             peak_vram_bytes=result.ran.get("peak_vram_bytes") or None,
@@ -159,7 +164,7 @@ def fail_all(tools: Tools, executions: Sequence[Execution], error: BaseException
     try:
         with tools.catalog.together():
             for one in executions:
-                tools.catalog.fail(one.id, verdict.code, verdict.message, evidence)
+                tools.catalog.fail(one.id, verdict.code, verdict.message, evidence, one.seen)
     except StoreUnavailable as away:  # whoever ends their shots, or takes them over, ends them too
         log.warning("%d executions: %s cannot be written down: %s", len(executions), verdict.code, away)
 

@@ -76,7 +76,7 @@ def counters(catalog: Ledger) -> Counters:
         )
         stages = _stages(connection.execute(_STAGES).all())
         due = select(Run.id, Run.done_by).where(Run.state.in_(LIVE), Run.done_by.is_not(None))
-        deadlines = dict[str, datetime](connection.execute(due).all())
+        deadlines = {run: at for run, at in connection.execute(due) if at is not None}
         leases = connection.scalar(select(func.count()).select_from(Shot).where(expired())) or 0
     return Counters(
         shots=found[0],

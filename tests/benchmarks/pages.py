@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from catalog import Catalog, facts
 from catalog.tables import Artifact, Run, Shot
+from dashboard import metrics
 from tests.benchmarks.bars import Bar, show
 from tests.benchmarks.seed_catalog import seed
 from tests.benchmarks.seeded import BRANDS, ERRORS, NOUNS, TAGS
@@ -121,6 +122,7 @@ def reads(catalog: Catalog, ask: Questions) -> dict[str, Callable[[], object]]:
         "costs: by engine": lambda: facts.costs(catalog, by="engine", since=week),
         "health: health": lambda: facts.health(catalog),
         "metrics: counters": lambda: facts.counters(catalog),
+        "metrics: all of /metrics": lambda: metrics.read(catalog),
         "audit: audit_rows": lambda: facts.audit_rows(catalog, subject=ask.run()),
         "live: version": lambda: facts.version(catalog),
     }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text, update
 
+from catalog import facts as facts_of_pages
 from catalog import queries
 from catalog.dialect import clock
 from catalog.errors import NotFound
 from catalog.tables import Batch, Run, Shot
+from catalog.workers import CardState
 from tests.catalog.conftest import Workplace
 
 
@@ -171,3 +173,16 @@ def test_workers_are_known_by_name_and_live_while_they_are_heard(place: Workplac
     assert (again.state, again.reason, again.queues) == ("active", None, ("normal",))
     with pytest.raises(NotFound):
         place.catalog.heartbeat("nobody")
+
+
+def test_a_worker_tells_of_its_card_until_it_has_none(place: Workplace) -> None:
+    facts = {"pool": "gpu", "device": "cuda:0", "engines": {}, "weights": {}, "code_version": "1"}
+    worker = place.catalog.register_worker(name="h/gpu0", **facts)  # type: ignore[arg-type]
+    card = CardState(uuid="GPU-1", name="H200", lost=False, busy=None, memory_bytes=2**31, memory_total_bytes=2**37)
+    place.catalog.heartbeat(worker, gpu=card)
+    (row,) = queries.workers(place.catalog)
+    assert row.gpu == card
+    (health,) = facts_of_pages.health(place.catalog).workers
+    assert health.worker.gpu == card
+    place.catalog.heartbeat(worker)
+    assert queries.workers(place.catalog)[0].gpu is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -13,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.queries import list_runs
+from catalog.queries import list_runs, workers
 from flows.log_lines import JsonLines
 from tasks.told_of import telling_of
-from tests.flows.conftest import _SMALL, ROOT
-from tests.flows.processes import ENOUGH
+from tests.flows.conftest import _SMALL, ROOT, Start
+from tests.flows.processes import ENOUGH, until
 from tests.workroom import Workroom
 
 
@@ -107,3 +108,34 @@ def test_a_run_tells_its_log_to_machines(home: Workroom, prefect_server: str) ->
 
 
 MOVES = (("near", 0.1), ("far", 0.2))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_worker_and_its_flow_runs_tell_theirs(home: Workroom, dailies: Start, prefect_server: str) -> None:
+    """What Prefect starts for a batch says it in the same way; only its worker prints that it starts and stops."""
+    from flows.deployments import apply
+
+    apply()
+    home.picture("a.png")
+    manifest = home.manifest([{"id": name, "source": "a.png", "motion": {"amount": amount}} for name, amount in MOVES])
+    worker = dailies("worker", "start", "--pool", "cpu", "--name", "hub/cpu", DAILIES_LOG_FORMAT="json")
+    with home.tools() as tools:
+        until("a worker", lambda: bool(workers(tools.catalog, pool="cpu")))
+        running = dailies("run", str(manifest), "--json", DAILIES_RUN_ON="pools")
+        said, _ = running.communicate(timeout=ENOUGH)
+        assert running.returncode == 0, said
+        (run,) = list_runs(tools.catalog, limit=2)
+    worker.terminate()
+    events, _ = worker.communicate(timeout=ENOUGH)
+    told = [json.loads(one) for one in events.splitlines()]
+    assert {one["worker"] for one in told} == {"hub/cpu"} and "pool cpu" in told[0]["message"]
+    text = (home.settings.home / "logs" / "hub-cpu.log").read_text(encoding="utf-8")
+    printed = re.compile(
+        r"Worker 'hub-cpu' (started|stopped)!|Received SIG(TERM|INT)\. Sending SIGINT to the process .*"
+    )
+    lines = [json.loads(one) for one in text.splitlines() if not printed.fullmatch(one)]
+    ended = {one["shot_id"]: one for one in lines if one["message"].endswith(": done")}
+    assert set(ended) == {f"{run.id}.00001", f"{run.id}.00002"}
+    assert {one["run_id"] for one in ended.values()} == {run.id}
+    assert {one["worker"] for one in ended.values()} == {"hub/cpu"}

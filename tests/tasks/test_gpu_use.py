@@ -7,6 +7,7 @@ that gives a known series; what is between them and the page is what runs in pro
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from io import StringIO
@@ -23,6 +24,7 @@ from dashboard.app import create_app
 from dashboard.settings import DashboardSettings
 from flows.card_state import OwnCard
 from flows.lineage_tree import lineage_tree
+from models.errors import OutOfMemory
 from tasks import card as cards
 from tasks import gpu_use
 from tasks.card import Card, CardLost, Sample
@@ -164,12 +166,19 @@ def test_a_worker_tells_of_its_card_and_that_it_lost_it(nvml: Nvml) -> None:
 
 
 def test_without_nvml_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    cards._nvml.cache_clear()
-    assert cards.card_of("cuda:0") is None and OwnCard("cuda:0").state() is None, "there is no driver here"
-    monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
-    cards._nvml.cache_clear()
-    assert cards.card_of("cuda:0") is None
-    cards._nvml.cache_clear()
+    """Neither where the binding is missing nor where the driver is."""
+    for binding in (None, NoDriver()):
+        monkeypatch.setitem(sys.modules, "pynvml", binding)
+        cards._nvml.cache_clear()
+        try:
+            assert cards.card_of("cuda:0") is None and OwnCard("cuda:0").state() is None
+        finally:
+            cards._nvml.cache_clear()
+
+
+class NoDriver(Nvml):
+    def nvmlInit(self) -> None:  # noqa: N802
+        raise self.NVMLError(12)
 
 
 # ---- a stage that runs
@@ -193,6 +202,21 @@ class Watched(Workroom):
         return super().tools(**changes, card_of=lambda device: Known(*samples) if device == "cpu" else None)
 
 
+def test_a_stage_that_fails_says_how_it_used_its_card_until_then(
+    tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(*_: Any, **__: Any) -> Any:
+        raise OutOfMemory("nothing fits")
+
+    monkeypatch.setattr("tasks.prepare.prepare", out_of_memory)
+    monkeypatch.setattr("tasks.line.BACKOFF_SECONDS", 0.0)
+    room = Watched(tmp_path)
+    room.picture("a.png")
+    assert room.run(room.manifest([{"id": "a", "source": "a.png"}])).status.run.shots == {"failed": 1}
+    rows = room.executions(stage="prepare")
+    assert rows and all(row.state == "failed" and row.ran["gpu"]["memory_peak_bytes"] >= 10 * GB for row in rows)
+
+
 def test_how_a_stage_used_its_card_is_on_the_shots_page(
     tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +231,7 @@ def test_how_a_stage_used_its_card_is_on_the_shots_page(
         assert ended.status.run.shots == {"done": 1}
     assert {row.recipe_sha256 for row in room.executions()} == {row.recipe_sha256 for row in plain.executions()}
     assert all("gpu" not in row.ran for row in plain.executions())
+    assert all("gpu" in row.ran for row in room.executions(stage="prepare")), "what is stored, as what streams"
     (row,) = room.executions(stage="animate")
     assert row.ran["gpu"] == {
         "card": "NVIDIA Known", "memory_total_bytes": 80 * GB, "every_seconds": 0.001, "samples": 3,
