@@ -87,7 +87,7 @@ def serve(settings: Settings, told: DashboardSettings, listening: socket.socket)
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False)
         )
-        with telling(catalog, settings):
+        with telling(catalog, settings, waits=False):
             server.run(sockets=[listening])
 
 
