@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, literal, select, update
 
 from catalog.dialect import clock, upsert
+from catalog.errors import NotFound
 from catalog.failpoints import reach
 from catalog.incidents import write_incident
 from catalog.ledger import Ledger
@@ -47,12 +48,28 @@ class OutboxLedger(Ledger):
 
     def know_target(self, name: str, kind: str) -> None:
         """Have a target told what happens from now on; one that is known stays as it is."""
+        known = and_(NoticeTarget.name == name, NoticeTarget.kind == kind, NoticeTarget.state != "forgotten")
         with self.database.read() as connection:
-            if connection.scalar(select(NoticeTarget.kind).where(NoticeTarget.name == name)) == kind:
+            if connection.scalar(select(NoticeTarget.name).where(known)) is not None:
                 return
+        again = NoticeTarget.state == "forgotten"
         with self.database.write() as connection:
-            known = upsert(connection, NoticeTarget).values(name=name, kind=kind)
-            connection.execute(known.on_conflict_do_update(index_elements=["name"], set_={"kind": kind}))
+            values = {
+                "kind": kind,
+                "state": case((again, "well"), else_=NoticeTarget.state),
+                "since": case((again, clock()), else_=NoticeTarget.since),
+            }
+            row = upsert(connection, NoticeTarget).values(name=name, kind=kind)
+            connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
+
+    def forget_target(self, name: str) -> None:
+        """Tell a target nothing more, and show it no more, until somebody names it again. Raises NotFound."""
+        with self.database.write() as connection:
+            forgotten = update(NoticeTarget).where(NoticeTarget.name == name)
+            rows = connection.execute(forgotten.values(state="forgotten", reason=None).returning(NoticeTarget.name))
+            if not rows.all():
+                raise NotFound(f"nobody called '{name}' was ever told anything")
+            _give_up(connection, name, "forgotten")
 
     def take_notice(self, target: str, events: Collection[str]) -> Due | None:
         """What this target is to be told of next, taken for `TRY_SECONDS`: nobody else gets it meanwhile.
@@ -123,14 +140,12 @@ class OutboxLedger(Ledger):
     def target_gone(self, due: Due, answer: str) -> None:
         """The target wants to be told no more: what waits for it is given up, and nothing more is sent."""
         with self.database.write() as connection:
-            gone = and_(NoticeTarget.name == due.target, NoticeTarget.state != "gone")
+            gone = and_(NoticeTarget.name == due.target, NoticeTarget.state.in_(("well", "failing")))
             values = {"state": "gone", "reason": answer}
             if connection.execute(update(NoticeTarget).where(gone).values(values).returning(NoticeTarget.name)).all():
                 told = f"'{due.target}' answered {answer}: it is told nothing more; `dailies notify test` asks it again"
                 write_incident(connection, "NOTIFY_GONE", told, run_id=due.run_id)
-            waits = and_(NoticeDelivery.target == due.target, NoticeDelivery.state == "due")
-            given_up = {"state": "given_up", "answer": answer, "ended_at": clock()}
-            connection.execute(update(NoticeDelivery).where(waits).values(given_up))
+            _give_up(connection, due.target, answer)
 
     def target_back(self, name: str) -> None:
         """A target that answers again: one that was gone is told what happens from now on."""
@@ -138,6 +153,13 @@ class OutboxLedger(Ledger):
             since = case((NoticeTarget.state == "gone", clock()), else_=NoticeTarget.since)
             well = {"state": "well", "reason": None, "told_at": clock(), "since": since}
             connection.execute(update(NoticeTarget).where(NoticeTarget.name == name).values(well))
+
+
+def _give_up(connection: Connection, target: str, why: str) -> None:
+    """What is on its way to a target goes no further."""
+    waits = and_(NoticeDelivery.target == target, NoticeDelivery.state == "due")
+    given_up = {"state": "given_up", "answer": why, "ended_at": clock()}
+    connection.execute(update(NoticeDelivery).where(waits).values(given_up))
 
 
 def _anything(connection: Connection, target: str, events: Collection[str]) -> bool:
@@ -154,7 +176,7 @@ def _new(target: str, events: Collection[str]) -> Select[str]:
 
 
 def _there(target: str) -> ColumnElement[bool]:
-    return exists().where(NoticeTarget.name == target, NoticeTarget.state != "gone")
+    return exists().where(NoticeTarget.name == target, NoticeTarget.state.in_(("well", "failing")))
 
 
 def _due(target: str) -> ColumnElement[bool]:

@@ -90,7 +90,7 @@ def serve(settings: Settings, told: DashboardSettings, listening: socket.socket)
                 server_header=False,
             )
         )
-        with telling(catalog, settings):
+        with telling(catalog, settings, waits=False):
             server.run(sockets=[listening])
 
 

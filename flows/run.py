@@ -27,7 +27,7 @@ from flows.hand_out import HandOut, chosen
 from flows.keeper import ENDED, fill_out_folder, keep, keep_seconds, take_over
 from flows.listener import listener
 from flows.morning import close_night
-from flows.notify.telling import telling
+from flows.notify.telling import know_targets, readable, telling
 from flows.request import Request
 from flows.settings import Settings
 from flows.worker_name import is_gone, worker_name
@@ -77,6 +77,7 @@ def start(
             tools, planned, lambda done, total: listener.get().step("verifying what stands", done, total)
         )
         _refuse_what_does_not_fit(planned, tools)
+        know_targets(tools.catalog, readable(tools.catalog, settings))
         listener.get().planned(planned)
         run_id = submit(
             tools.catalog,

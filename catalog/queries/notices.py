@@ -44,9 +44,11 @@ def notice_targets(catalog: Ledger) -> list[TargetRow]:
     waits = and_(NoticeDelivery.target == NoticeTarget.name, NoticeDelivery.state == "due")
     waiting = select(func.count()).select_from(NoticeDelivery).where(waits).scalar_subquery()
     columns = (NoticeTarget.name, NoticeTarget.kind, NoticeTarget.state, NoticeTarget.reason, NoticeTarget.told_at)
-    lately = or_(NoticeTarget.told_at > clock(-LATELY_SECONDS), NoticeTarget.since > clock(-LATELY_SECONDS))
+    month_ago = clock(-LATELY_SECONDS)
+    lately = or_(NoticeTarget.told_at > month_ago, NoticeTarget.since > month_ago)
+    shown = and_(lately, NoticeTarget.state != "forgotten")
     with catalog.database.read() as connection:
-        rows = connection.execute(select(*columns, waiting).where(lately).order_by(NoticeTarget.name))
+        rows = connection.execute(select(*columns, waiting).where(shown).order_by(NoticeTarget.name))
         return [TargetRow(*row) for row in rows]
 
 

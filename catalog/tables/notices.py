@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from catalog.dialect import clock
 from catalog.tables.base import Base, one_of
 
-TARGET_STATES = ("well", "failing", "gone")
+TARGET_STATES = ("well", "failing", "gone", "forgotten")
 TELLING_STATES = ("due", "told", "given_up")
 
 _DUE = text("state = 'due'")
@@ -42,7 +42,7 @@ class NoticeTarget(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     state: Mapped[str] = mapped_column(default="well", server_default="well")
-    """`gone`: it answered that it wants no more."""
+    """`gone`: it answered that it wants no more; `forgotten`: a person has no more use for it."""
     reason: Mapped[str | None]
     """What it answered last, where that was no success."""
     since: Mapped[datetime] = mapped_column(default=clock())

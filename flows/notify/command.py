@@ -55,6 +55,24 @@ def test(name: NAME = "", as_json: JSON = False) -> int:
 
 
 @app.command()
+def forget(
+    name: Annotated[str, typer.Argument(help="A target that is in no notify.yaml any more.", show_default=False)],
+    as_json: JSON = False,
+) -> int:
+    """Tell somebody nothing more, and drop what waits; one that is named again is told from then on."""
+    settings = Settings()
+    if name in (one.name for one in read_targets(settings).all):
+        raise InputError(Problem("NOTIFY_FILE", f"it names '{name}'", "take it out first", file=str(settings.notify)))
+    with workshop(settings) as tools:
+        tools.catalog.forget_target(name)
+    if as_json:
+        print_json({"forgotten": name})
+    else:
+        said(f"{name} is told nothing more")
+    return 0
+
+
+@app.command()
 def send(as_json: JSON = False) -> int:
     """Send what is due now, and say what still waits: for machines where nothing runs all the time."""
     settings = Settings()

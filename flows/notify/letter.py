@@ -27,7 +27,7 @@ _WORDS = {
     "run.paused": "is paused",
 }
 # What some chat or other takes for a command, as letters that look the same and are none.
-_HARMLESS = str.maketrans({"<": "‹", ">": "›", "`": "'", "@": "＠"})
+_HARMLESS = str.maketrans({"<": "‹", ">": "›", "[": "［", "]": "］", "`": "'", "@": "＠"})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from catalog.catalog import Catalog
 from catalog.errors import CatalogError
@@ -33,19 +33,15 @@ log = logging.getLogger("dailies.notify")
 
 
 @contextmanager
-def telling(catalog: Catalog, settings: Settings) -> Iterator[None]:
+def telling(catalog: Catalog, settings: Settings, *, waits: bool = True) -> Iterator[None]:
     """Tell everybody what happens meanwhile; at the end, what has just happened, waiting `LAST_SECONDS` at most.
 
-    A file that cannot be read keeps nothing from its work: it is an incident.
+    A file that cannot be read keeps nothing from its work: it is an incident. Who does not `waits` leaves what is left
+    to the next sender.
     """
-    try:
-        targets = read_targets(settings)
-    except InputError as error:
-        log.warning("nobody is told: %s", error)
-        catalog.note_daily("NOTIFY_FILE", f"nobody is told: {error}", worker=worker_name())
-        targets = Targets()
-    for target in targets.all:
-        catalog.know_target(target.name, target.kind)
+    targets = readable(catalog, settings)
+    with suppress(CatalogError):  # a database that is away keeps nobody from work either: each thread tries again
+        know_targets(catalog, targets)
     over, left = threading.Event(), threading.Event()
     threads = [
         threading.Thread(target=_watch, args=(catalog, one, targets.dashboard, over, left), name=one.name, daemon=True)
@@ -59,11 +55,19 @@ def telling(catalog: Catalog, settings: Settings) -> Iterator[None]:
         left.set()
         raise
     finally:
+        if not waits:
+            left.set()
         over.set()
         until = time.monotonic() + (0.0 if left.is_set() else LAST_SECONDS)
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
         left.set()
+
+
+def know_targets(catalog: Catalog, targets: Targets) -> None:
+    """Have everybody told what happens from now on, before anything does. Raises StoreUnavailable."""
+    for target in targets.all:
+        catalog.know_target(target.name, target.kind)
 
 
 def send_due(
@@ -111,10 +115,25 @@ def pause_seconds(attempt: int) -> float:
     return pause * random.uniform(0.8, 1.2)
 
 
+def readable(catalog: Catalog, settings: Settings) -> Targets:
+    """Who is told; nobody, and an incident, where the file cannot be used."""
+    try:
+        return read_targets(settings)
+    except InputError as error:
+        log.warning("nobody is told: %s", error)
+        with suppress(CatalogError):
+            catalog.note_daily("NOTIFY_FILE", f"nobody is told: {error}", worker=worker_name())
+        return Targets()
+
+
 def _watch(catalog: Catalog, target: Target, dashboard: str, over: threading.Event, left: threading.Event) -> None:
+    known = False
     while True:
         last = over.is_set()
         try:
+            if not known:
+                catalog.know_target(target.name, target.kind)
+                known = True
             send_due(catalog, target, dashboard, until_failed=last, left=left.is_set)
         except CatalogError as error:
             log.warning("'%s' waits: %s", target.name, error)

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from catalog import Catalog, facts
 from catalog.claims import Claim, Ending
+from catalog.errors import NotFound
 from catalog.notices import EVENTS, MOST_SHOTS
 from catalog.outbox import Due
 from catalog.queries import notice_targets, tellings_of
@@ -186,3 +187,17 @@ def test_a_target_that_wants_no_more_gets_no_more_until_it_is_asked(place: Workp
     assert catalog.take_notice("shop", EVENTS) is None
     catalog.post_notice("report", "now", {})
     assert taken(catalog).subject == "now"
+
+
+def test_a_target_that_is_forgotten_is_told_from_when_it_is_named_again(place: Workplace) -> None:
+    catalog = place.catalog
+    with pytest.raises(NotFound):
+        catalog.forget_target("shop")
+    catalog.know_target("shop", "webhook")
+    catalog.post_notice("report", "before", {})
+    catalog.forget_target("shop")
+    assert catalog.take_notice("shop", EVENTS) is None and notice_targets(catalog) == []
+    time.sleep(TICK)
+    catalog.know_target("shop", "webhook")
+    catalog.post_notice("report", "after", {})
+    assert taken(catalog).subject == "after" and [row.state for row in notice_targets(catalog)] == ["well"]

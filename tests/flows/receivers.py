@@ -69,6 +69,33 @@ class _Answer(BaseHTTPRequestHandler):
         pass
 
 
+class Chat(ThreadingHTTPServer):
+    """A Mattermost, which speaks as Slack does."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Chat)
+        self.lines: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"mmost://127.0.0.1:{self.server_address[1]}/{'a' * 26}"
+
+
+class _Chat(BaseHTTPRequestHandler):
+    server: Chat
+
+    def do_POST(self) -> None:
+        self.server.lines.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["text"])
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
 class Post(socketserver.ThreadingTCPServer):
     """A mail server that takes everything; with `refuses`, nothing."""
 

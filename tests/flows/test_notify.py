@@ -23,7 +23,7 @@ from flows.notify.webhook import sign
 from flows.settings import Settings
 from manifests.errors import InputError
 from tests.dashboard.gallery import HOSTILE, Gallery
-from tests.flows.receivers import SECRET, Post, Shop, serving
+from tests.flows.receivers import SECRET, Chat, Post, Shop, serving
 
 ROOT = Path(__file__).parents[2]
 TELL = """
@@ -167,6 +167,17 @@ def test_people_get_mail_that_hostile_names_do_nothing_in(gallery: Gallery) -> N
     for tag in ("<script", "<!channel", "@everyone", 'href="https://b.example', "<strong"):
         assert tag not in page
     assert f'<a href="https://dailies.example/runs/{run_id}">' in page and "ENGINE_FAILED: 1" in page
+
+
+def test_a_chat_is_told_in_words_that_command_nothing(gallery: Gallery) -> None:
+    with serving(Chat()) as chat:
+        settings = write(gallery, team={"apprise": chat.url, "events": ["shot.quarantined"]})
+        with telling(gallery.catalog, settings):
+            name = f"{HOSTILE} @channel <!channel> [a](https://b.example)"
+            gallery.submit(2, name=name, state="quarantined", error_code="BAD_IMAGE", error_message="torn")
+    (line,) = chat.lines
+    assert line.startswith("Dailies: 2 shots of ‹script›") and "- item1 : BAD_IMAGE: torn" in line
+    assert not [sign for sign in ("<", "@", "[a]") if sign in line], line
 
 
 def test_a_report_is_sent_as_it_was_written(gallery: Gallery) -> None:

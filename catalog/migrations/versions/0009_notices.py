@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.Column("reason", word(), nullable=True),
         moment("since", nullable=False),
         moment("told_at"),
-        sa.CheckConstraint("state IN ('well', 'failing', 'gone')", name=op.f("ck_notice_targets_state")),
+        sa.CheckConstraint("state IN ('well', 'failing', 'gone', 'forgotten')", name=op.f("ck_notice_targets_state")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_notice_targets")),
     )
     op.create_table(
