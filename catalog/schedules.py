@@ -66,8 +66,8 @@ class ScheduleLedger(Ledger):
                     f"another name:, or `dailies schedule remove` the old one",
                     code="SCHEDULE_TAKEN",
                 )
-            if old is not None and not old.active:
-                facts["next_at"] = None
+            if old is not None and (not old.active or (old.cron, old.timezone) == (wanted.cron, wanted.timezone)):
+                facts["next_at"] = old.next_at  # a start that is overdue stays so
             changed = [name for name, value in facts.items() if old is None or getattr(old, name) != value]
             if old is not None:
                 connection.execute(

@@ -101,6 +101,7 @@ def test_a_schedule_is_applied_paused_resumed_and_removed(place: Workplace) -> N
 def test_a_start_that_is_due_and_does_not_come_is_overdue(place: Workplace) -> None:
     catalog = place.catalog
     catalog.put_schedule(replace(NIGHTLY, next_at=datetime.now(UTC) - timedelta(hours=2)), "tester")
+    catalog.put_schedule(NIGHTLY, "tester")
     assert 7100 < schedule(catalog, "nightly").overdue_seconds < 7300
     catalog.begin_schedule("nightly", SOON)
     begun = schedule(catalog, "nightly")
