@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from catalog.dialect import clock
 from catalog.errors import CatalogError, NotFound
 from catalog.incidents import write_incident
 from catalog.ledger import Ledger, write_audit
+from catalog.notices import write_notice
 from catalog.tables import Run, Schedule
 
 
@@ -66,8 +68,8 @@ class ScheduleLedger(Ledger):
                     f"another name:, or `dailies schedule remove` the old one",
                     code="SCHEDULE_TAKEN",
                 )
-            if old is not None and not old.active:
-                facts["next_at"] = None
+            if old is not None and (not old.active or (old.cron, old.timezone) == (wanted.cron, wanted.timezone)):
+                facts["next_at"] = old.next_at  # a start that is overdue stays so
             changed = [name for name, value in facts.items() if old is None or getattr(old, name) != value]
             if old is not None:
                 connection.execute(
@@ -94,20 +96,30 @@ class ScheduleLedger(Ledger):
         came = {"last_started_at": clock(), "next_at": next_at, "last_code": None, "last_note": None}
         self._change(name, came)
 
-    def note_schedule(self, name: str, code: str, why: str) -> None:
+    def note_schedule(
+        self, name: str, code: str, why: str, *, subject: str = "", body: Mapping[str, Any] | None = None
+    ) -> None:
         """Why a start comes to no run, or what else it has to say: an incident, and the schedule's own note.
 
-        Raises NotFound.
+        With `body`, JSON, people are told it as a notice of `report` under the title `subject`. Raises NotFound.
         """
         with self.database.write() as connection:
             self._set(connection, name, {"last_code": code, "last_note": why})
             write_incident(connection, code, f"schedule '{name}': {why}")
+            if body is not None:
+                write_notice(connection, "report", subject, body)
 
-    def report_run(self, run_id: str) -> bool:
-        """Its report is written: True for the first who says so since the run began or was taken up again."""
+    def report_run(self, run_id: str, subject: str, body: Mapping[str, Any]) -> bool:
+        """Its report is written, and told as a notice of `report` under the title `subject`, `body` being its JSON.
+
+        True, and told, for the first who says so since the run began or was taken up again.
+        """
         first = update(Run).where(Run.id == run_id, Run.reported_at.is_(None)).values(reported_at=clock())
         with self.database.write() as connection:
-            return connection.execute(first.returning(Run.id)).one_or_none() is not None
+            if connection.execute(first.returning(Run.id)).one_or_none() is None:
+                return False
+            write_notice(connection, "report", subject, body, run_id)
+        return True
 
     def lift_budget(self, run_id: str, who: str) -> None:
         """Have a run take what it needs: a person has said so."""

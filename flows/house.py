@@ -72,13 +72,13 @@ class House:
         self._page = f"http://127.0.0.1:{pages.getsockname()[1]}/" if pages is not None else ""
         self._dashboard = [Child(_dashboard(pages, logs))] if pages is not None else []
 
-    def keep(self, nightly: Path | None) -> int:
+    def keep(self) -> int:
         """Start all, keep it running until a signal, end all; the exit status."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._heard)
         children = [self._server, *self._dashboard, *self._workers.values()]
         try:
-            self._start(nightly)
+            self._start()
             looked = time.monotonic()
             while not self._signals:
                 for child in children:
@@ -97,7 +97,7 @@ class House:
         self._tell("up", "ended", "everything has ended; `dailies up` goes on")
         return 0
 
-    def _start(self, nightly: Path | None) -> None:
+    def _start(self) -> None:
         """Server, then pools and deployments, then workers: each needs the one before."""
         began = time.monotonic()
         while not self._signals and not self._answers():
@@ -105,7 +105,7 @@ class House:
             if time.monotonic() - began > START_SECONDS:
                 raise down(f"Prefect's server does not answer at {self._api}", f"see {self._server.program.log}")
             time.sleep(TICK_SECONDS)
-        told = Child(_deployments(self._settings, nightly))
+        told = Child(_deployments(self._settings))
         try:
             while not self._signals and told.state != "ended":
                 self._heard_of(self._server.tend())
@@ -178,7 +178,7 @@ def _dashboard(listening: socket.socket, logs: Path) -> Program:
     return Program("dashboard", command, logs / "dashboard.log", pass_fds=(fd,), stop_seconds=5.0)
 
 
-def _deployments(settings: Settings, nightly: Path | None) -> Program:
-    code = f"from flows.scheduling import tell_server; tell_server({str(nightly or '')!r})"
+def _deployments(settings: Settings) -> Program:
+    code = "from flows.scheduling import tell_server; tell_server()"
     log = settings.home / "logs" / "deployments.log"
     return Program("deployments", [sys.executable, "-c", code], log, restart_on_success=False)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from catalog.catalog import Catalog
 from catalog.errors import NotFound
@@ -26,35 +24,6 @@ ON_PREFECTS_PAGE: Final = 300
 log = logging.getLogger("dailies.morning")
 
 
-@dataclass(frozen=True)
-class Morning:
-    """What there is to tell of one start of a schedule. `state`: how its run stands, or `skipped` or `stopped`.
-
-    `headline` is one line; `markdown` says all of it; `page` is the report as a file to be looked at.
-    """
-
-    schedule: str
-    run_id: str | None
-    state: str
-    headline: str
-    markdown: str
-    page: Path | None
-
-
-Hear = Callable[[Catalog, Settings, Morning], None]
-HEARERS: list[Hear] = []
-"""Who else is told. One that fails keeps nobody from hearing."""
-
-
-def announce(catalog: Catalog, settings: Settings, morning: Morning) -> None:
-    """Tell everybody who wants to know how a start went: once for each end of a run, and each start without one."""
-    for hear in HEARERS:
-        try:
-            hear(catalog, settings, morning)
-        except Exception:  # whatever it is, the night's work is done
-            log.exception("schedule %s: %s", morning.schedule, morning.headline)
-
-
 def close_night(catalog: Catalog, settings: Settings, run_id: str) -> None:
     """After a schedule's run has ended or paused; any other run is left alone. Safe to repeat: people are told once.
 
@@ -66,6 +35,7 @@ def close_night(catalog: Catalog, settings: Settings, run_id: str) -> None:
     from flows.report.facts import gather
     from flows.report.markdown import markdown
     from flows.report.page import page
+    from flows.report.plain import plain
 
     catalog.retire_vanished(run_id)
     folder = Path(row.out_folder)
@@ -76,25 +46,32 @@ def close_night(catalog: Catalog, settings: Settings, run_id: str) -> None:
     _written(kept / f"{run_id}.md", text.encode())
     where = _written(kept / f"{run_id}.html", shown)
     beside = _written(folder / "report.html", shown)
-    if not catalog.report_run(run_id):
+    said = _said(found.schedule, run_id, row.state, text, where or beside)
+    if not catalog.report_run(run_id, plain(report.headline), said):
         return  # somebody else has told it
     _leave_artifact(markdown(report, most=ON_PREFECTS_PAGE), report.headline)
     ping(_url(catalog, settings, found.schedule), "done" if row.state == "done" else "fail")
-    announce(catalog, settings, Morning(found.schedule, run_id, row.state, report.headline, text, where or beside))
 
 
 def not_started(catalog: Catalog, settings: Settings, asked: ScheduleFacts, code: str, why: str, *, asks: bool) -> None:
     """A start that came to no run: noted in the catalog, and told; `asks`: somebody has to look."""
     from flows.report.markdown import escaped
+    from flows.report.plain import plain
 
-    catalog.note_schedule(asked.name, code, why)
     state = "stopped" if asks else "skipped"
     headline = f"{asked.name}: {state}, {code}"
     text = f"# {escaped(headline)}\n\n{escaped(why)}\n"
+    body = _said(asked.name, None, state, text, None)
+    catalog.note_schedule(asked.name, code, why, subject=plain(headline), body=body)
     _leave_artifact(text, headline)
     if asks:  # a start that is skipped for one that goes on leaves the end to that one
         ping(asked.ping or settings.ping_url, "fail")
-    announce(catalog, settings, Morning(asked.name, None, state, headline, text, None))
+
+
+def _said(name: str, run_id: str | None, state: str, markdown: str, page: Path | None) -> dict[str, Any]:
+    """What is told elsewhere; `page` is where the report lies as a file."""
+    told = {"schedule": name, "run_id": run_id, "state": state, "markdown": markdown}
+    return {**told, "page": str(page) if page else None}
 
 
 def _written(path: Path, data: bytes) -> Path | None:

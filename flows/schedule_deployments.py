@@ -16,7 +16,8 @@ FLOW = "scheduled"
 def put(schedules: Sequence[ScheduleFacts]) -> None:
     """Make the server's deployments those of these schedules, whatever somebody changed there. Raises PrefectAway.
 
-    One that is right already is left alone: to write it again would take away a start that is late.
+    One that is right already is left alone: to write it again would take its next starts away, until Prefect's
+    scheduler comes round to them; one that is due in that moment would not come.
     """
     if schedules:
         with asking() as client:

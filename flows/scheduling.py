@@ -83,19 +83,14 @@ def switch_schedule(catalog: Catalog, name: str, who: str, *, active: bool) -> S
     return found
 
 
-def tell_server(nightly: str = "") -> None:
-    """Tell the Prefect server all it has to know: pools, deployments, and the schedules of this catalog.
-
-    `nightly`: a manifest to be applied too, at one o'clock where it says nothing itself. Raises ManifestError.
-    """
+def tell_server() -> None:
+    """Tell the Prefect server all it has to know: pools, deployments, and the schedules of this catalog."""
     from flows.deployments import apply
     from flows.schedule_deployments import put
 
     settings = Settings()
     apply(settings.reconcile_seconds)
     with Catalog.open(settings.catalog_url, settings.store) as catalog:
-        if nightly:
-            catalog.put_schedule(wanted_of(Path(nightly), NIGHTLY), "dailies up")
         put(schedules(catalog))
 
 

@@ -19,7 +19,7 @@ from flows.dashboard_command import PORT as DASHBOARD_PORT
 from flows.house import House
 from flows.json_output import JSON
 from flows.listening import listen
-from flows.request import Request
+from flows.scheduling import NIGHTLY, wanted_of
 from flows.settings import Settings
 from flows.station import CONTROL, Station
 from flows.terminal import said
@@ -57,8 +57,7 @@ def up(
         )
     if nightly is not None and not nightly.is_file():
         raise InputError(Problem("MANIFEST_MISSING", f"--nightly: there is no file {nightly}", "check the path"))
-    if nightly is not None:
-        Request(nightly).load()  # one that cannot be read would keep everything from starting
+    by_itself = None if nightly is None else wanted_of(nightly, NIGHTLY)
     with _alone(settings.home), listen(host, port) as listening, _pages(dashboard_port) as pages:
         stations = _stations(settings, cpu_slots)
         place = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
@@ -68,10 +67,12 @@ def up(
         if password := asked.get("PREFECT_SERVER_API_AUTH_STRING"):
             os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
         with Catalog.open(settings.catalog_url, settings.store) as catalog:
+            if by_itself is not None:  # the server hears of it with all the others
+                catalog.put_schedule(by_itself, "dailies up")
             house = House(settings, catalog, stations, listening, api, asked, _printer(as_json), pages)
             write_up(settings.home, api)
             try:
-                return house.keep(nightly.absolute() if nightly else None)
+                return house.keep()
             finally:
                 remove_up(settings.home)
 

@@ -101,6 +101,7 @@ def test_a_schedule_is_applied_paused_resumed_and_removed(place: Workplace) -> N
 def test_a_start_that_is_due_and_does_not_come_is_overdue(place: Workplace) -> None:
     catalog = place.catalog
     catalog.put_schedule(replace(NIGHTLY, next_at=datetime.now(UTC) - timedelta(hours=2)), "tester")
+    catalog.put_schedule(NIGHTLY, "tester")
     assert 7100 < schedule(catalog, "nightly").overdue_seconds < 7300
     catalog.begin_schedule("nightly", SOON)
     begun = schedule(catalog, "nightly")
@@ -139,9 +140,9 @@ def test_a_report_is_told_once_and_again_after_a_run_was_taken_up(place: Workpla
     catalog = place.catalog
     catalog.put_schedule(NIGHTLY, "tester")
     run_id = submit(catalog, "mug")
-    assert [catalog.report_run(run_id), catalog.report_run(run_id)] == [True, False]
+    assert [catalog.report_run(run_id, "Done", {"n": n}) for n in range(2)] == [True, False]
     catalog.reopen_run(run_id, "tester")
-    assert catalog.report_run(run_id)
+    assert catalog.report_run(run_id, "Done", {})
 
 
 def test_a_vanished_row_retires_its_deliveries_and_comes_back_with_the_same_file(place: Workplace) -> None:

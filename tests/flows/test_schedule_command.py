@@ -23,7 +23,7 @@ from tests.prefect_schema import with_schema
 from tests.workroom import Workroom, index_of
 
 ROOT = Path(__file__).parents[2]
-NIGHTLY = {"cron": "30 2 * * MON-FRI", "timezone": "Europe/Berlin", "budget": {"gpu_hours": 4}, "done_by": "07:00"}
+WEEKDAYS = {"cron": "30 2 * * MON-FRI", "timezone": "Europe/Berlin", "budget": {"gpu_hours": 4}, "done_by": "07:00"}
 
 
 def manifest(home: Workroom, *ids: str, **asked: Any) -> Path:
@@ -52,7 +52,7 @@ def test_without_a_server_it_says_what_to_start(
     home: Workroom, printed: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    told = printed(2, "apply", str(manifest(home, "a", schedule=NIGHTLY)))
+    told = printed(2, "apply", str(manifest(home, "a", schedule=WEEKDAYS)))
     assert codes(told) == ["NO_SERVER"] and "dailies up" in told["problems"][0]["remedy"]
     assert printed(0, "list") == []
     assert command(["schedule", "list"]) == 0
@@ -60,7 +60,7 @@ def test_without_a_server_it_says_what_to_start(
 
 
 def test_what_is_wrong_with_any_manifest_is_told_before_anything_is_applied(home: Workroom, printed: Any) -> None:
-    good = manifest(home, "a", schedule=NIGHTLY, name="good.yaml")
+    good = manifest(home, "a", schedule=WEEKDAYS, name="good.yaml")
     none = manifest(home, "a", name="none.yaml")
     bad = manifest(home, "a", schedule={"cron": "often"}, name="bad.yaml")
     assert codes(printed(2, "apply", str(good), str(none), str(bad), "gone.yaml")) == [
@@ -82,7 +82,7 @@ def test_a_schedule_is_one_thing_in_both_places(
     from flows.scheduling import tell_server
 
     apply()
-    file = manifest(home, "a", schedule=NIGHTLY)
+    file = manifest(home, "a", schedule=WEEKDAYS)
     (applied,) = printed(0, "apply", str(file))
     assert (applied["name"], applied["active"], applied["budget_gpu_seconds"]) == ("tests", True, 14400.0)
     with get_client(sync_client=True) as client:
@@ -103,7 +103,7 @@ def test_a_schedule_is_one_thing_in_both_places(
 
         assert printed(0, "pause", "tests")["next_at"] is None
         assert timed()[2] is False
-        manifest(home, "a", schedule=NIGHTLY | {"cron": "0 3 * * *"})
+        manifest(home, "a", schedule=WEEKDAYS | {"cron": "0 3 * * *"})
         printed(0, "apply", str(file))
         assert timed() == ("0 3 * * *", "Europe/Berlin", False), "applied again it stays paused"
         assert printed(0, "resume", "tests")["next_at"] is not None
@@ -127,6 +127,15 @@ def test_a_schedule_is_one_thing_in_both_places(
         with pytest.raises(ObjectNotFound):
             deployed()
     assert codes(printed(2, "pause", "tests")) == ["NO_SCHEDULE"]
+
+
+def test_up_applies_a_manifest_that_says_nothing_at_one(home: Workroom) -> None:
+    from flows.scheduling import NIGHTLY, wanted_of
+
+    plain = manifest(home, "a")
+    assert (wanted_of(plain, NIGHTLY).cron, wanted_of(plain, NIGHTLY).timezone) == ("0 1 * * *", "UTC")
+    own = manifest(home, "a", schedule={"cron": "0 5 * * *"})
+    assert wanted_of(own, NIGHTLY).cron == "0 5 * * *"
 
 
 @pytest.fixture
@@ -174,18 +183,21 @@ def test_a_schedule_fires_at_its_minute_and_the_report_names_every_shot(
     home: Workroom, port: int, dailies: Callable[..., Any]
 ) -> None:
     log = home.folder / "up.log"
-    up = dailies("up", "--port", str(port), "--dashboard-port", "0")
+    home.picture("large.png", size=(1280, 960))
+    other = home.manifest([{"id": "a", "source": "large.png"}], name="n.yaml", defaults={"deliver": ["draft_576p"]})
+    other.write_text(other.read_text(encoding="utf-8").replace("name: tests", "name: others"), encoding="utf-8")
+    up = dailies("up", "--port", str(port), "--dashboard-port", "0", "--nightly", str(other))
     until("dailies up", lambda: up.poll() is not None or heard(log, "ready"))
     assert up.poll() is None, log.read_text(encoding="utf-8")
-    due = (datetime.now(UTC) + timedelta(seconds=75)).replace(second=0, microsecond=0)  # in 15 to 75 seconds
+    due = (datetime.now(UTC) + timedelta(seconds=85)).replace(second=0, microsecond=0)  # in 25 to 85 seconds
     asked = {"cron": f"{due:%M} {due:%H} * * *", "done_by": f"{due + timedelta(hours=2):%H:%M}"}
-    home.picture("large.png", size=(1280, 960))
     rows = [{"id": name, "source": "large.png", "seed": n} for n, name in enumerate(("mug", "cup", "bowl"))]
     file = home.manifest(rows, defaults={"deliver": ["draft_576p"], "upscale": {"still": False}}, schedule=asked)
     applying = dailies("schedule", "apply", str(file))
     assert applying.wait(60) == 0, (home.folder / "schedule.log").read_text(encoding="utf-8")
     with home.tools() as tools:
         assert schedule(tools.catalog, "tests").next_at == due
+        assert schedule(tools.catalog, "others").cron == "0 1 * * *"
         begun = until("its start", lambda: schedule(tools.catalog, "tests").last_started_at)
         assert timedelta(0) <= begun - due < timedelta(minutes=1)
         reports = home.settings.home / "reports" / "tests"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,22 @@ def test_a_start_that_is_skipped_ends_well_and_says_why(home: Workroom, switch: 
     assert heard == [], "the end is the last run's to tell"
     with home.tools() as tools:
         assert latest_run(tools.catalog) == run_id
+
+
+def test_a_start_that_is_too_late_is_skipped(
+    home: Workroom, switch: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.scheduled import scheduled
+
+    url, heard = switch
+    due = datetime.now(UTC) - timedelta(hours=7)
+    applied(home, feed(home, "s0", cron=f"{due:%M} {due:%H} * * *", timezone="UTC", ping=f"{url}/id"))
+    monkeypatch.setattr("flows.scheduled._due", lambda asked_by: due)
+    ended: Any = scheduled("tests", return_state=True)
+    assert ended.is_completed() and ended.name == "Skipped" and "7.0 h late" in ended.message
+    told = facts(home)
+    assert told.last_code == "SCHEDULE_LATE" and told.last_run_id is None and told.last_started_at is not None
+    assert heard == ["/id/fail"], "a night without clips is not a good end"
 
 
 def test_a_page_says_what_was_not_started(home: Workroom) -> None:
