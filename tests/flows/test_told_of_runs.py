@@ -25,18 +25,20 @@ def tell(home: Workroom, **target: str) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_a_run_tells_at_its_end_and_says_whether_that_arrived(home: Workroom, dailies: Start) -> None:
-    manifest = str(manifest_of(home, 1))
-    with serving(Shop(200, 503)) as shop:
+    home.picture("a.png")
+    manifest = str(home.manifest([{"id": "mug", "source": "a.png"}, {"id": "cup", "source": "gone.png"}]))
+    with serving(Shop(200, 200, *[503] * 50)) as shop:
         tell(home, webhook=shop.url, secret=SECRET)
         ran = dailies("run", manifest, DAILIES_RUN_ON="here")
         said, _ = ran.communicate(timeout=ENOUGH)
-        assert ran.returncode == 0 and "told shop: run.finished" in said, said
-        (message,) = shop.effects.values()
-        assert message["data"]["run"]["shots"] == {"done": 1} and message["data"]["run"]["state"] == "done"
+        assert ran.returncode == 1 and "told shop: run.failed" in said and "not told" not in said, said
+        refused, ended = shop.effects.values()  # also what was set aside before the run began, of the very first run
+        assert (refused["type"], refused["data"]["shots"][0]["code"]) == ("shot.quarantined", "PICTURE_MISSING")
+        assert ended["type"] == "run.failed" and ended["data"]["run"]["shots"] == {"done": 1, "quarantined": 1}
         again = dailies("run", manifest, DAILIES_RUN_ON="here")
         said, _ = again.communicate(timeout=ENOUGH)
-        assert again.returncode == 0 and "not told yet shop: run.finished (503)" in said, said
-    assert len(shop.effects) == 1
+        assert again.returncode == 1 and "not told yet shop: run.failed (503)" in said, said
+    assert len(shop.effects) == 2
 
 
 @pytest.mark.slow
