@@ -94,8 +94,11 @@ class ScheduleLedger(Ledger):
         came = {"last_started_at": clock(), "next_at": next_at, "last_code": None, "last_note": None}
         self._change(name, came)
 
-    def skip_schedule(self, name: str, code: str, why: str) -> None:
-        """This start comes to no run: an incident, and the schedule's own note. Raises NotFound."""
+    def note_schedule(self, name: str, code: str, why: str) -> None:
+        """Why a start comes to no run, or what else it has to say: an incident, and the schedule's own note.
+
+        Raises NotFound.
+        """
         with self.database.write() as connection:
             self._set(connection, name, {"last_code": code, "last_note": why})
             write_incident(connection, code, f"schedule '{name}': {why}")

@@ -35,6 +35,7 @@ _BY_CODE: Final = {
     "SCHEDULE_LATE": "A start came too late to be of use. `dailies schedule run-now NAME` starts it all the same.",
     "SCHEDULE_OVERLAP": "Its last run was not over. Nothing to do, unless that one hangs.",
     "SCHEDULE_CHANGED": "The manifest is another one than was applied. Remove the schedule and apply it again.",
+    "SCHEDULE_NOT_APPLIED": "`dailies schedule apply MANIFEST` makes what the manifest says now hold.",
     "SCHEDULE_FAILED": "A start broke off before its run was there. Read the flow run's log, then start it again.",
     "FEED_UNREADABLE": "The schedule's manifest cannot be read. Mend it, then `dailies schedule run-now NAME`.",
     "FEED_EMPTY": "The feed has no rows. Mend it; if that is right, `dailies schedule run-now NAME --accept-fewer`.",

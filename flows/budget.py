@@ -87,7 +87,7 @@ def pause(catalog: Catalog, found: Night, following: Cost) -> None:
         spent, limit = found.bytes / 1e9, found.budget_bytes / 1e9
         told.append(f"{spent:.3f} of {limit:g} GB are written, the next shot needs {following.bytes / 1e9:.3f}")
     shots = f"{left} shot{'' if left == 1 else 's'} left undone"
-    why = f"{'; '.join(told)}; {shots}: `dailies resume {found.run_id}` makes them whatever they take"
+    why = f"{'; '.join(told)}; {shots}: `dailies resume {found.run_id}` makes what is left, whatever it takes"
     catalog.pause_run(found.run_id, CODE, why, worker_name())
 
 

@@ -87,7 +87,7 @@ def not_started(catalog: Catalog, settings: Settings, asked: ScheduleFacts, code
     """A start that came to no run: noted in the catalog, and told; `asks`: somebody has to look."""
     from flows.report.markdown import escaped
 
-    catalog.skip_schedule(asked.name, code, why)
+    catalog.note_schedule(asked.name, code, why)
     state = "stopped" if asks else "skipped"
     headline = f"{asked.name}: {state}, {code}"
     text = f"# {escaped(headline)}\n\n{escaped(why)}\n"

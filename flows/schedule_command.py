@@ -182,8 +182,5 @@ def _rules(one: ScheduleFacts) -> str:
 
 
 def _last(one: ScheduleFacts) -> str:
-    if one.last_note:
-        return f"{one.last_code}: {one.last_note}"
-    if one.last_run_id is None:
-        return "–"
-    return f"{one.last_run_id}: {one.last_run_state}"
+    told = [f"{one.last_run_id}: {one.last_run_state}"] if one.last_run_id else []
+    return "\n".join([*told, f"{one.last_code}: {one.last_note}"] if one.last_note else told) or "–"

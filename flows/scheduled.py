@@ -19,8 +19,9 @@ from flows.morning import not_started
 from flows.ping import ping
 from flows.request import Request
 from flows.run import Outcome, start
+from flows.scheduling import changed_since
 from flows.settings import Settings
-from flows.start_rules import NotStarted, alone, feed, in_time
+from flows.start_rules import NotStarted, alone, feed, in_time, superseded
 from manifests.errors import InputError, Problem
 from manifests.manifest import Manifest
 from manifests.schedule import deadline, next_start
@@ -39,12 +40,16 @@ def scheduled(schedule: str, accept_fewer: bool = False, asked_by: str = "") -> 
     due = _due(asked_by)
     settings.home.mkdir(parents=True, exist_ok=True)
     with Catalog.open(settings.catalog_url, settings.store) as catalog:
-        asked = _begun(catalog, schedule)
+        asked = schedule_of(catalog, schedule)
+        if not asked_by and (why := superseded(asked, due, datetime.now(UTC))):
+            return Completed(name="Skipped", message=why)
+        catalog.begin_schedule(schedule, _following(asked))
         try:
             if not asked_by:
                 in_time(asked, due, datetime.now(UTC))
             alone(catalog, asked, due)
             manifest = feed(catalog, asked, accept_fewer=accept_fewer)
+            _tell_changes(catalog, asked, manifest)
         except NotStarted as told:
             return _ended(catalog, settings, asked, told)
         except Exception as error:
@@ -63,11 +68,15 @@ def scheduled(schedule: str, accept_fewer: bool = False, asked_by: str = "") -> 
         raise
 
 
-def _begun(catalog: Catalog, name: str) -> ScheduleFacts:
-    asked = schedule_of(catalog, name)
-    following = next_start(asked.cron, asked.timezone, datetime.now(UTC)) if asked.active else None
-    catalog.begin_schedule(name, following)
-    return asked
+def _following(asked: ScheduleFacts) -> datetime | None:
+    return next_start(asked.cron, asked.timezone, datetime.now(UTC)) if asked.active else None
+
+
+def _tell_changes(catalog: Catalog, asked: ScheduleFacts, manifest: Manifest) -> None:
+    if changed_since(manifest, asked):
+        found = "the manifest's schedule: says something else than was applied, which holds"
+        remedy = f"`dailies schedule apply {asked.manifest}`"
+        catalog.note_schedule(asked.name, "SCHEDULE_NOT_APPLIED", f"{found}: {remedy}")
 
 
 def _due(asked_by: str) -> datetime:

@@ -14,6 +14,7 @@ from catalog.queries import manifest_of, run
 from flows.request import Request
 from manifests.errors import ManifestError
 from manifests.manifest import Manifest
+from manifests.schedule import next_start
 
 POLL_SECONDS: Final = 5.0
 GOES_ON: Final = ("planned", "running", "cancelling")
@@ -28,6 +29,14 @@ class NotStarted(Exception):
     def __init__(self, code: str, why: str, *, asks: bool = True) -> None:
         super().__init__(why)
         self.code, self.why, self.asks = code, why, asks
+
+
+def superseded(asked: ScheduleFacts, due: datetime, now: datetime) -> str:
+    """Why nobody misses this start, or "": after days without a worker many are late, and the latest is enough."""
+    if not asked.active:
+        return "the schedule is paused"
+    later = next_start(asked.cron, asked.timezone, due)
+    return f"the start of {later:%Y-%m-%d %H:%M} UTC does its work" if later <= now else ""
 
 
 def in_time(asked: ScheduleFacts, due: datetime, now: datetime) -> None:

@@ -22,9 +22,9 @@ class ScheduleFacts:
     """One schedule. Moments are UTC; `done_by` is a time of day in `timezone`; a start may be `late_seconds` late.
 
     `overdue_seconds`: for how long a start of an active one has been due and has not come, by the database's clock; 0
-    otherwise. `last_code` and `last_note` say why the last start came to no run. `last_run_state` is `paused` where
-    nothing of it is claimed. Of a run that goes on: `deadline`, `deadline_seconds` until then (below 0: missed),
-    `eta_seconds` until its end at its pace, None while that is unknown.
+    otherwise. `last_code` and `last_note` say why the last start came to no run, or what is wrong besides.
+    `last_run_state` is `paused` where nothing of it is claimed. Of a run that goes on: `deadline`, `deadline_seconds`
+    until then (below 0: missed), `eta_seconds` until its end at its pace, None while that is unknown.
     """
 
     name: str

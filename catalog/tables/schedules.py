@@ -42,4 +42,4 @@ class Schedule(Base):
     last_started_at: Mapped[datetime | None]
     last_code: Mapped[str | None]
     last_note: Mapped[str | None]
-    """Why the last start came to no run, in words; None where it came to one."""
+    """Why the last start came to no run, or what else it has to say; None where all is as it should be."""

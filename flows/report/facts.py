@@ -84,6 +84,7 @@ def gather(catalog: Catalog, settings: Settings, night: Night) -> Report:
     told = [f"{counts[state]:,} {state}" for state in STATES if counts[state]]
     told += [f"{len(retired):,} retired"] if retired else []
     notes = [row.paused_why] if row.paused_why else []
+    notes += [asked.last_note] if asked and asked.last_note and asked.last_run_id == night.run_id else []
     notes += [f"{one.code}: {one.message}" for one in incidents_of(catalog, night.run_id) if one.code != "RUN_PAUSED"]
     return Report(
         schedule=night.schedule,

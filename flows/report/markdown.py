@@ -7,13 +7,18 @@ import re
 from flows.report.facts import STATES, Report
 from flows.report.plain import plain
 
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@])")
-"""Marks that Markdown, or a reader that makes links of names by itself, would take for its own."""
+_MARKS = re.compile(r"([\\`*_{}\[\]()#!|~>]|^[+-])")
+_NUMBER = re.compile(r"^(\d+)\.")
+_LINKS = {"://": ":&#47;/", "www.": "www&#46;", "@": "&#64;"}
+"""What readers make links of, though nobody marked it."""
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is: one line, no marks, no HTML."""
-    return _MARKS.sub(r"\\\1", plain(text).replace("&", "&amp;").replace("<", "&lt;"))
+    """Text that Markdown shows as it is: one line, no marks, no HTML, no links."""
+    told = _NUMBER.sub(r"\1\\.", _MARKS.sub(r"\\\1", plain(text))).replace("&", "&amp;").replace("<", "&lt;")
+    for written, shown in _LINKS.items():
+        told = told.replace(written, shown)
+    return told
 
 
 def markdown(report: Report, *, most: int | None = None) -> str:

@@ -107,7 +107,7 @@ def test_a_start_that_is_due_and_does_not_come_is_overdue(place: Workplace) -> N
     assert begun.overdue_seconds == 0 and begun.next_at == SOON
     assert begun.last_started_at is not None and begun.last_run_id is None
 
-    catalog.skip_schedule("nightly", "FEED_EMPTY", "the feed has no rows")
+    catalog.note_schedule("nightly", "FEED_EMPTY", "the feed has no rows")
     told = schedule(catalog, "nightly")
     assert (told.last_code, told.last_note) == ("FEED_EMPTY", "the feed has no rows")
     with catalog.database.read() as connection:

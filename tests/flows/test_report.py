@@ -84,7 +84,9 @@ def test_a_hostile_title_is_text_in_both(read: object) -> None:
 
 def test_text_is_shown_as_it_was_written() -> None:
     assert plain("Tasse “weiß” – ½\tl\u2028x") == "Tasse “weiß” – ½ l x"
-    assert escaped("a_b & <c> 1. | d") == r"a\_b &amp; &lt;c\> 1\. \| d"
+    assert escaped("a_b & <c> 1. | d") == r"a\_b &amp; &lt;c\> 1. \| d"
+    assert (escaped("12. a"), escaped("- a"), escaped("a-b 1.5")) == (r"12\. a", r"\- a", "a-b 1.5")
+    assert escaped("see https://x.y, www.x.y, a@x.y") == "see https:&#47;/x.y, www&#46;x.y, a&#64;x.y"
 
 
 def test_the_page_needs_nothing_else(tmp_path: Path, read: object) -> None:

@@ -15,7 +15,7 @@ from catalog.facts import ScheduleFacts, schedule
 from catalog.schedules import Scheduled
 from flows.ping import ping
 from flows.scheduling import wanted_of
-from flows.start_rules import NotStarted, alone, feed, in_time
+from flows.start_rules import NotStarted, alone, feed, in_time, superseded
 from tasks.tools import Tools
 from tests.workroom import Workroom
 
@@ -61,6 +61,14 @@ def test_a_start_may_be_so_late_and_no_later(home: Workroom, tools: Tools) -> No
     late = refusal(lambda: in_time(asked, DUE, DUE + timedelta(hours=2, seconds=1)))
     assert late.code == "SCHEDULE_LATE"
     assert "2026-11-22 01:00 UTC" in late.why and "2.0 h" in late.why and "run-now 'tests'" in late.why
+
+
+def test_of_many_late_starts_the_latest_is_enough(home: Workroom, tools: Tools) -> None:
+    asked = applied(tools, home.manifest(rows(home, 1), schedule=NIGHTLY))
+    assert superseded(asked, DUE, DUE + timedelta(hours=5)) == ""
+    assert "2026-11-23 01:00 UTC" in superseded(asked, DUE, DUE + timedelta(days=3))
+    tools.catalog.switch_schedule("tests", None, "test")
+    assert "paused" in superseded(schedule(tools.catalog, "tests"), DUE, DUE)
 
 
 def test_while_the_last_run_goes_on_a_start_is_skipped_or_waits(home: Workroom, tools: Tools) -> None:
