@@ -148,9 +148,9 @@ def _schedules(found: Sequence[ScheduleFacts]) -> Iterator[Metric]:
     yield _gauge("schedule_next_timestamp_seconds", "When a schedule's next start is due.", ["schedule"], due)
     came = [([one.name], _at(one.last_started_at)) for one in found]
     yield _gauge("schedule_last_started_timestamp_seconds", "When a schedule last started.", ["schedule"], came)
-    refused = [([one.name, one.last_code], 1.0) for one in found if one.last_code is not None]
-    words = "1 where a schedule's last start came to no run, with the reason's code."
-    yield _gauge("schedule_refused", words, ["schedule", "code"], refused)
+    noted = [([one.name, one.last_code], 1.0) for one in found if one.last_code is not None]
+    words = "1 where there is something to say of a schedule's last start, such as why it came to no run; its code."
+    yield _gauge("schedule_noted", words, ["schedule", "code"], noted)
 
 
 def _staff(found: Reading) -> Iterator[Metric]:

@@ -60,7 +60,7 @@ def _scheduled(gallery: Gallery) -> str:
     for one in (late, refused):
         gallery.catalog.put_schedule(one, "tests")
     gallery.catalog.begin_schedule("Shop", late.next_at)
-    gallery.catalog.skip_schedule("Other", "FEED_EMPTY", "no rows")
+    gallery.catalog.note_schedule("Other", "FEED_EMPTY", "no rows")
     due = Scheduled("Shop", None, now - timedelta(hours=2), None, None)
     return gallery.submit(24, name="Shop", scheduled=due)
 

@@ -9,15 +9,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from catalog import Catalog
 from catalog.queries import WorkerRow, workers
+from flows.card_state import OwnCard
 from flows.cli import command
+from flows.own_worker import own_worker
 from flows.station import Station
 from manifests.errors import InputError
+from tasks.card import Sample
 from tasks.planner.device import Device
 from tests.flows.processes import events, heard, of_home, until
 from tests.postgres import Postgres
@@ -87,6 +91,29 @@ def test_a_worker_nobody_knows_cannot_be_drained(home: Workroom, capsys: pytest.
     assert "dailies worker list" in capsys.readouterr().err
     assert command(["worker", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_process_that_works_its_own_run_tells_of_its_card_too(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Told:
+        uuid, name, memory_bytes = "GPU-1", "NVIDIA Known", 80
+
+        def sample(self) -> Sample:
+            return Sample(0.5, 30)
+
+    from flows.render import _Watch  # brings Prefect, which the rest of these tests does without
+
+    monkeypatch.setattr("flows.render.BEAT_SECONDS", 0.0)
+    room.picture("a.png")
+    run_id = room.run(room.manifest([{"id": "a", "source": "a.png"}])).run_id
+    with room.tools() as tools:
+        own = own_worker(tools)
+        tools = replace(tools, worker=own.name, worker_id=own.id)
+        with _Watch().over(tools, run_id, [], 60.0, None, OwnCard("cuda:0", lambda device: Told())):
+            until("its card", lambda: workers(tools.catalog, pool="local")[0].gpu)
+        (row,) = workers(tools.catalog)
+    assert row.gpu is not None and (row.gpu["uuid"], row.gpu["busy"], row.gpu["memory_bytes"]) == ("GPU-1", 0.5, 30)
 
 
 # ---- a worker at work
