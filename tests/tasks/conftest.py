@@ -31,7 +31,7 @@ def svd_xt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def svd_room(room: Workroom, svd_xt: Path, kept_engines: Engines) -> Workroom:
+def svd_room(room: Workroom, svd_xt: Path, kept_engines: Engines, one_thread: None) -> Workroom:
     """A room of its own catalog and store whose weights and children are those of the file; the licence is accepted."""
     room.settings = room.settings.model_copy(update={"weights_dir": svd_xt.parent})
     room.engines = kept_engines
