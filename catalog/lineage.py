@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, tuple_
 
 from catalog.licences import grant_of, grants_query
 from catalog.tables import (
@@ -59,7 +59,8 @@ class Tree:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._made_from: dict[str, tuple[dict[str, Any], tuple[Node, ...]]] = {}
+        self._made_from: dict[tuple[str, str], tuple[dict[str, Any], tuple[Node, ...]]] = {}
+        self._under_way: set[str] = set()
 
     def run(self, run_id: str) -> list[Node]:
         """The run, its shots and their deliveries; the trees of thousands of shots are asked for one by one."""
@@ -118,11 +119,13 @@ class Tree:
         }
         return Node("delivery", delivery_id, row.preset, facts, (self.execution(row.execution_id, "made by"),))
 
-    def artifact(self, sha256: str, role: str) -> Node:
-        """A file and the execution that made it; a source has none."""
-        if sha256 not in self._made_from:
+    def artifact(self, sha256: str, role: str, maker: str = "") -> Node:
+        """A file and the execution that made it: `maker` if that is known, else the first; a source has none."""
+        if (sha256, maker) not in self._made_from:
             row = self.connection.execute(select(Artifact).where(Artifact.sha256 == sha256)).one()
             facts = {"kind": row.kind, "state": row.state, "bytes": row.bytes, "media": row.media}
+            if sha256 in self._under_way:  # a stage may give the very bytes it was given: no ancestor of themselves
+                return Node("artifact", sha256, role, facts)
             makers = (
                 select(Execution.id)
                 .join(ExecutionOutput, ExecutionOutput.execution_id == Execution.id)
@@ -130,27 +133,58 @@ class Tree:
                 .order_by((Execution.state == "done").desc(), Execution.id)
                 .limit(1)
             )
-            # A stage may give the very bytes it was given: they are no ancestor of themselves.
-            self._made_from[sha256] = (facts, ())
-            makers_nodes = tuple(self.execution(maker, "made by") for maker in self.connection.scalars(makers))
-            self._made_from[sha256] = (facts, makers_nodes)
-        facts, before = self._made_from[sha256]
+            self._under_way.add(sha256)
+            found = [maker] if maker else list(self.connection.scalars(makers))
+            self._made_from[sha256, maker] = (facts, tuple(self.execution(one, "made by") for one in found))
+            self._under_way.remove(sha256)
+        facts, before = self._made_from[sha256, maker]
         return Node("artifact", sha256, role, facts, before)
 
     def execution(self, execution_id: str, role: str) -> Node:
         """A stage run and what it used."""
-        if execution_id not in self._made_from:
+        if (execution_id, "") not in self._made_from:
             row = self.connection.execute(select(Execution).where(Execution.id == execution_id)).one()
             used = select(ExecutionInput).where(ExecutionInput.execution_id == execution_id)
             before: list[Node] = []
-            for edge in self.connection.execute(used.order_by(ExecutionInput.position)).all():
+            edges = self.connection.execute(used.order_by(ExecutionInput.position)).all()
+            makers = self._makers(execution_id, [(edge.role, edge.artifact_sha256) for edge in edges])
+            for edge in edges:
                 if edge.artifact_sha256 is not None:
-                    before.append(self.artifact(edge.artifact_sha256, edge.role))
+                    maker = makers.get((edge.role, edge.artifact_sha256), "")
+                    before.append(self.artifact(edge.artifact_sha256, edge.role, maker))
                 else:
                     before.append(self.execution(edge.producer_id, edge.role))
-            self._made_from[execution_id] = (self._execution_facts(row), tuple(before))
-        facts, before_it = self._made_from[execution_id]
+            self._made_from[execution_id, ""] = (self._execution_facts(row), tuple(before))
+        facts, before_it = self._made_from[execution_id, ""]
         return Node("execution", execution_id, role, facts, before_it)
+
+    def _makers(self, user: str, used: Sequence[tuple[str, str | None]]) -> dict[tuple[str, str], str]:
+        """Who made the files an execution used, by role and file, where it used several of one maker's.
+
+        Equal bytes are one file, whoever made them: two stills of one shape share their header, and the picture one
+        clip ends on is where another begins. What was used together tells whose they were: his who gave most of it,
+        under the same roles.
+        """
+        files = [(role, sha256) for role, sha256 in used if sha256 is not None]
+        if len(files) < 2:
+            return {}
+        here = ExecutionOutput.artifact_sha256.in_([sha256 for _, sha256 in files])  # which has an index
+        output = tuple_(ExecutionOutput.role, ExecutionOutput.artifact_sha256)
+        candidates = (
+            select(Execution.id)
+            .join(ExecutionOutput, ExecutionOutput.execution_id == Execution.id)
+            .where(here, output.in_(files), Execution.id != user)
+            .group_by(Execution.id, Execution.state)
+            .order_by(func.count().desc(), (Execution.state == "done").desc(), Execution.id)
+            .limit(len(files))
+        )
+        found: dict[tuple[str, str], str] = {}
+        for maker in self.connection.scalars(candidates).all():
+            gave = select(ExecutionOutput.role, ExecutionOutput.artifact_sha256)
+            for role, sha256 in self.connection.execute(gave.where(ExecutionOutput.execution_id == maker)):
+                if (role, sha256) in files:
+                    found.setdefault((role, sha256), maker)
+        return found
 
     def _execution_facts(self, row: Any) -> dict[str, Any]:
         licences: dict[str, str] = {}

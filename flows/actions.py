@@ -153,7 +153,8 @@ def _own_words(ask: Mapping[str, Any]) -> dict[str, Any]:
 def _folders(row: Mapping[str, Any]) -> list[str]:
     """Where the files of a row lie: it may read there, as the manifest it came from did."""
     source, sound = row["source"], row.get("sound", {})
-    files = [source.get("path"), source.get("mask"), sound.get("path")]
+    ending = until if isinstance(until := row.get("svd", {}).get("until"), Mapping) else {}
+    files = [*(one.get(name) for one in (source, ending) for name in ("path", "mask")), sound.get("path")]
     return sorted({str(Path(file).parent) for file in files if file})
 
 

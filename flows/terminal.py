@@ -56,7 +56,7 @@ def print_plan(plan: RunPlan, settings: Settings) -> None:
             out.print(f"{head}  {shared.name}" + (f"  [dim]{'; '.join(facts)}[/dim]" if facts else ""))
             table = Table(box=None, show_header=False, padding=(0, 1, 0, 3))
             for stage in shared.stages if left else ():
-                table.add_row(stage.replace("_still", " still"), f"[dim]{escape(shared.why.get(stage, ''))}[/dim]")
+                table.add_row(stage.replace("_", " "), f"[dim]{escape(shared.why.get(stage, ''))}[/dim]")
             if table.row_count:
                 out.print(table)
         for note in told.notes:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import dataclasses
 import math
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from manifests.ask import Ask
 from manifests.asks import Asks
+from manifests.ending import Followed, Neighbour, ending_on, follows, found
 from manifests.errors import Problem
-from manifests.faults import nearest, shortened
+from manifests.faults import Place, nearest, shortened
 from manifests.header import Limits
 from manifests.layers import Layer, place_of
 from manifests.manifest import Item, Manifest, Refused, Shot
 from manifests.paths import Pictures
 from manifests.rows import Row
+from manifests.source import ImageSource
 from manifests.variants import combinations
 
 LONGEST_ID = 200
@@ -87,7 +89,9 @@ class Items:
 
         Rows that are good by themselves are held against each other first: of two that share an id or the name of an
         output neither can be trusted to be the one that was meant, so both are refused, each naming the other.
+        Clips that end on the next row's picture are told which that is.
         """
+        self._follow(manifest)
         self._tell_shared_ids()
         self._tell_shared_keys()
         self._tell_shared_outputs(manifest)
@@ -135,7 +139,10 @@ class Items:
                 varied = self.asks.varied(asked[0], settings, layer, profile)
                 if varied is None:
                     return None
-                shot_ask = varied.model_copy(update={"source": ask.source})
+                own = varied.model_copy(update={"source": ask.source, "sound": ask.sound})
+                if (ended := self._ended(own, lambda: place_of(("variants",), [layer], layer))) is None:
+                    return None
+                shot_ask = ended
             shots.append(Shot(f"{item}#{name}" if name else item, item, name, row.line, shot_ask))
         entry.ask, entry.shots = ask, tuple(shots)
         return None
@@ -241,7 +248,41 @@ class Items:
         located = ask.model_copy(update={"source": ask.source.model_copy(update=source)})
         if path := found.get(("sound", "path")):
             located = located.model_copy(update={"sound": ask.sound.model_copy(update={"path": path})})
-        return located
+        return self._ended(located, lambda: place_of(("svd", "until"), [layer], layer))
+
+    def _ended(self, ask: Ask, place: Callable[[], Place]) -> Ask | None:
+        """The ask with the absolute, checked path of the picture it ends on, where it names one."""
+        if ask.svd.last is None:
+            return ask
+        answer = found(ask.svd.last, self.pictures)
+        if isinstance(answer, Problem):
+            at = place()
+            message = f"svd.until: {answer.message}"
+            self.problems.append(dataclasses.replace(answer, message=message, file=at.file, line=at.line, item=at.item))
+            return None
+        return ending_on(ask, answer)
+
+    def _follow(self, manifest: Manifest) -> None:
+        """Name the next row's picture to every good row that ends on it; without one that row is refused."""
+        after = Followed(self.pictures)
+        for entry in reversed(self._entries):
+            scene = manifest.scene_of(entry.ask) if entry.ask else ""
+            if not entry.problems and any(follows(shot.ask) for shot in entry.shots):
+                self._end_on(entry, after.before(scene))
+            name = f"'{entry.id}' in line {entry.line}" if entry.id else f"line {entry.line}"
+            after.add(Neighbour(name, scene, entry.ask))
+
+    @staticmethod
+    def _end_on(entry: _Entry, picture: ImageSource | Problem) -> None:
+        if isinstance(picture, Problem):
+            entry.problems.append(dataclasses.replace(picture, file=entry.file, line=entry.line, item=entry.id or ""))
+            return
+        entry.shots = tuple(
+            dataclasses.replace(shot, ask=ending_on(shot.ask, picture)) if follows(shot.ask) else shot
+            for shot in entry.shots
+        )
+        if entry.ask and follows(entry.ask):
+            entry.ask = ending_on(entry.ask, picture)
 
     def _no_scene(self, name: str, layer: Layer) -> Problem:
         near = nearest(name, self.scenes)

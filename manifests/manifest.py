@@ -159,11 +159,15 @@ class Manifest:
 
     def _ask(self, ask: Ask) -> dict[str, Any]:
         dumped = ask.model_dump(mode="json")
-        source = dumped["source"]
+        self._pictured(dumped["source"])
+        if ask.svd.last:
+            self._pictured(dumped["svd"]["until"])
+        return self._sounding(dumped)
+
+    def _pictured(self, source: dict[str, Any]) -> None:
         for name in ("path", "mask"):
             if source[name] is not None:
                 source[name] = self._told(source[name])
-        return self._sounding(dumped)
 
     def _scene(self, scene: Scene) -> dict[str, Any]:
         return self._sounding(scene.model_dump(mode="json"))

@@ -39,3 +39,11 @@ def spelled_out(value: object) -> object:
 
 Source = Annotated[ImageSource, BeforeValidator(spelled_out)]
 """Every kind of source; a second one makes it a union with `Field(discriminator="kind")`."""
+
+
+def _or_word(value: object) -> object:
+    return value if value in ("none", "next") else spelled_out(value)
+
+
+Ending = Annotated[Literal["none", "next"] | ImageSource, BeforeValidator(_or_word)]
+"""A picture to end on: named like a source, or by a word (`./next` is a file of that name)."""

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from manifests.part import Part
+from manifests.source import Ending, ImageSource
 
 
 def _plain_name(name: str) -> str:
@@ -61,6 +62,13 @@ class Svd(Part):
         description="camera: the clip follows the commanded motion; free: the network moves what it likes; "
         "auto: camera.",
     )
+    until: Ending = Field(
+        default="none",
+        exclude_if=lambda until: until == "none",  # so that what says nothing of it reads as it did before
+        description="The picture the clip ends on, drawn by the network from both its ends: a file like a source, or "
+        "next: that of the following row (of its scene, where it is in one); none: it ends where its motion does. "
+        "Experimental.",
+    )
     canvas: Literal["auto", "wide", "tall", "square"] | tuple[Side, Side] = Field(
         default="auto",
         description="What the network draws: wide 1024x576, tall 576x1024, square 768x768, or [width, height] in "
@@ -107,3 +115,8 @@ class Svd(Part):
         max_length=8,
         description="LoRAs, {name, scale}; a spreadsheet's cell names them. Experimental: none has been tried.",
     )
+
+    @property
+    def last(self) -> ImageSource | None:
+        """The picture the clip ends on; None where there is none, or the next row's has not been looked up."""
+        return None if isinstance(self.until, str) else self.until

@@ -29,6 +29,9 @@ from tasks.planner.work import (
 )
 from tasks.recipe import EncodeRecipe, InspectRecipe, InterpolateRecipe, SvdRecipe, UpscaleRecipe
 
+Enlarged = tuple[Made | None, Made | None]
+"""What `Chain.enlarge` made; None where a picture is staged as it came."""
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -55,7 +58,7 @@ class Chain:
         drawn = plan.animate if isinstance(plan.animate, SvdRecipe) else None
         try:
             _ = (svd.versions(), svd.weights(drawn, self.weights_dir)) if drawn else None
-            for recipe in filter(None, (plan.upscale_still, plan.upscale)):
+            for recipe in filter(None, (plan.upscale_still, plan.upscale_until, plan.upscale)):
                 _ = realesrgan.versions(recipe.runtime), realesrgan.digests(recipe.model)
             if between := plan.interpolate:
                 _ = interpolate.versions(between), interpolate.weights(between, self.weights_dir)
@@ -68,12 +71,16 @@ class Chain:
         work = upscale_still_work(recipe, picture.pixels)
         return self._realesrgan(recipe, [Input.file("source", picture.sha256)], work)
 
-    def prepare(self, plan: RenditionPlan, picture: Picture, enlarged: Made | None) -> Stage:
-        """The staged still; gives the roles of `tasks.prepare.save`."""
-        source = enlarged.output("picture").sha256 if enlarged else picture.sha256
-        inputs = [Input.file("source", source)]
-        if picture.mask_sha256:
-            inputs.append(Input.file("mask", picture.mask_sha256))
+    def enlarge(self, plan: RenditionPlan, picture: Picture) -> tuple[Stage | None, Stage | None]:
+        """The source picture enlarged once, and the one it ends on, each where the plan says so."""
+        until = self.upscale_still(plan.upscale_until, picture.until) if plan.upscale_until and picture.until else None
+        return self.upscale_still(plan.upscale_still, picture) if plan.upscale_still else None, until
+
+    def prepare(self, plan: RenditionPlan, picture: Picture, enlarged: Enlarged) -> Stage:
+        """The staged still; gives the roles of `tasks.prepare.save`, those of the picture it ends on after `until-`."""
+        inputs = _shown(picture, enlarged[0], "source", "mask")
+        if plan.prepare.until and picture.until:
+            inputs += _shown(picture.until, enlarged[1], "until", "until-mask")
         return Stage(
             name="prepare",
             version=prepare.VERSION,
@@ -163,3 +170,9 @@ class Chain:
             work=work,
             device=self.device_for(recipe.runtime),
         )
+
+
+def _shown(picture: Picture, enlarged: Made | None, source: str, mask: str) -> list[Input]:
+    """A picture and its mask under these roles."""
+    inputs = [Input.file(source, enlarged.output("picture").sha256 if enlarged else picture.sha256)]
+    return [*inputs, Input.file(mask, picture.mask_sha256)] if picture.mask_sha256 else inputs

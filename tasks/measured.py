@@ -23,11 +23,12 @@ class Measured:
     """A context in which one clip streams by: what was shown to the engine one way, what it drew the other.
 
     `size`: width and height of the frames drawn, the middle of the pictures shown. `guided`: one picture is shown for
-    every frame, and each frame is held to it.
+    every frame, and each frame is held to it. `last`: the index of the last frame of a clip between two pictures; its
+    ends are held to them.
     """
 
-    def __init__(self, size: tuple[int, int], *, guided: bool, loop: bool) -> None:
-        self._size, self._guided = size, guided
+    def __init__(self, size: tuple[int, int], *, guided: bool, loop: bool, last: int | None = None) -> None:
+        self._size, self._guided, self._last = size, guided, last
         self._measures = Measures(loop=loop)
         self._shown: deque[tuple[Frame, Matte | None]] = deque()
         self._waiting: deque[Future[None]] = deque()
@@ -39,11 +40,16 @@ class Measured:
             if self._guided:
                 matte = None if picture.matte is None else self._middle(picture.matte)
                 self._shown.append((self._middle(picture.rgb), matte))
+            elif self._last is not None:
+                self._shown.append((self._middle(picture.rgb), None))
             yield picture
 
     def drawn(self, frames: Iterator[Drawn]) -> Iterator[Drawn]:
         """Pass frames on; a thread measures each."""
-        for frame in frames:
+        for place, frame in enumerate(frames):
+            if self._last is not None and place in (0, self._last):
+                still, end = self._shown.popleft()[0], "first" if place == 0 else "last"
+                self._waiting.append(self._worker.submit(self._measures.end, end, frame.master, still))
             warped, matte = self._shown.popleft() if self._guided else (None, None)
             raw = frame.raw if self._guided else None
             self._waiting.append(self._worker.submit(self._measures.add, frame.master, warped, matte, raw))

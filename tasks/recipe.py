@@ -37,6 +37,11 @@ def _fields_of(kind: type[Recipe]) -> set[str]:
     return set(kind.model_fields)
 
 
+def absent(part: object) -> bool:
+    """Leaves a part out of a recipe's text, and so out of its hash: a part that came later changes no other's name."""
+    return part is None
+
+
 class PrepareRecipe(Recipe):
     """Stage the product of one picture in a frame: shares are of the delivery frame, pixels are the delivery's.
 
@@ -69,6 +74,8 @@ class PrepareRecipe(Recipe):
     page: int
     """Page of a multi-page picture."""
     max_pixels: int
+    until: PrepareRecipe | None = Field(default=None, exclude_if=absent)
+    """How the picture a clip ends on is staged, in the same frame; its files' roles begin with `until-`."""
 
 
 class CameraRecipe(Recipe):
@@ -111,7 +118,9 @@ class SvdRecipe(Recipe):
     """Frames by Stable Video Diffusion (models/svd/settings.py says what each figure means).
 
     The network draws a canvas; its middle, `width` x `height`, is the master. With `camera` the frames follow that
-    path over the still: it is laid over the whole canvas, at the recipe's `rate` and `frames`.
+    path over the still: it is laid over the whole canvas, at the recipe's `rate` and `frames`. `inbetween` has no
+    path: it leads from the still to the `until-` one, and neither product can be laid back over frames in which they
+    turn into each other, so that its `fidelity` is off and nothing is held to drift limits.
     """
 
     engine: Literal["svd"]

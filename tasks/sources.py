@@ -9,17 +9,20 @@ from typing import Any
 from catalog.catalog import Catalog
 from tasks.planner.scene import is_scene
 
+_FILES = (("sha256", "path"), ("mask_sha256", "mask"))
+"""Where a plan's picture names its files."""
+
 
 def files_of(plan: Mapping[str, Any]) -> dict[str, str]:
-    """What a shot's plan reads from outside: digest -> path. Pictures and masks; of a scene its sounds."""
+    """What a shot's plan reads from outside: digest -> path. Pictures (also the one it ends on) and masks; of a scene
+    its sounds."""
     if is_scene(plan):
         sounds = (plan["sound"], *(event["sound"] for event in plan["events"]))
         return {sound["sha256"]: sound["path"] for sound in sounds if sound}
-    picture = plan.get("picture", {})
-    files = {
-        picture.get(digest): picture.get(path, "") for digest, path in (("sha256", "path"), ("mask_sha256", "mask"))
-    }
-    return {digest: path for digest, path in files.items() if digest}
+    picture: Mapping[str, Any] = plan.get("picture", {})
+    ending: Mapping[str, Any] = picture.get("until") or {}
+    named = [(shown.get(digest), shown.get(path, "")) for shown in (picture, ending) for digest, path in _FILES]
+    return {digest: path for digest, path in named if digest}
 
 
 def store_sources(

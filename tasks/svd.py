@@ -128,7 +128,12 @@ def svd(
                 deadline=STEP_SECONDS,
                 progress=progress,
             ) as engine,
-            Measured((recipe.width, recipe.height), guided=settings.guided, loop=recipe.task == "loop") as measured,
+            Measured(
+                (recipe.width, recipe.height),
+                guided=settings.guided,
+                loop=recipe.task == "loop",
+                last=recipe.frames - 1 if recipe.task == "inbetween" else None,
+            ) as measured,
         ):
             started = time.monotonic()
             shown = measured.shown(guide(still, recipe, workers=bench.workers))

@@ -226,10 +226,10 @@ def _stage(tools: Tools, planned: Planned) -> tuple[str, Mapping[str, Path]] | N
     """The name of the clip's result (by SVD, as it was planned), and its prepared still; None if that is not there."""
     plan = planned.plan
     assert plan is not None
-    rendition, chain, enlarged = plan.renditions[0], chain_of(tools), None
-    if rendition.upscale_still is not None:
-        enlarged = standing(tools, chain.upscale_still(rendition.upscale_still, plan.picture).sha256)
-        if enlarged is None:
-            return None
-    still = standing(tools, chain.prepare(rendition, plan.picture, enlarged).sha256)
+    rendition, chain = plan.renditions[0], chain_of(tools)
+    stages = chain.enlarge(rendition, plan.picture)
+    first, last = (standing(tools, stage.sha256) if stage else None for stage in stages)
+    if (first is None, last is None) != (stages[0] is None, stages[1] is None):
+        return None
+    still = standing(tools, chain.prepare(rendition, plan.picture, (first, last)).sha256)
     return (chain.animate(rendition, still).sha256, files_of(still)) if still else None

@@ -17,8 +17,9 @@ from catalog.publication import StagedFile
 from manifests.errors import InputError, Problem
 from tasks import prepare, upscale
 from tasks.chain import Chain
-from tasks.execute import Execution, Result, intact, staged
-from tasks.planner.plan import RenditionPlan, ShotPlan
+from tasks.execute import Execution, Result, Stage, intact, staged
+from tasks.planner.plan import Picture, RenditionPlan, ShotPlan
+from tasks.recipe import PrepareRecipe, UpscaleRecipe
 from tasks.stored import Storing, run_stored
 from tasks.tools import Tools
 
@@ -35,39 +36,59 @@ def chain_of(tools: Tools) -> Chain:
 def still(
     tools: Tools, claim: Claim, plan: ShotPlan, rendition: RenditionPlan, keep: Callable[[str, str], str]
 ) -> Storing:
-    """What makes the still of one rendition. Its source is stored first, so that the bytes planned are those staged.
+    """What makes the still of one rendition, and that of the picture it ends on, if there is one. Sources are stored
+    first, so that the bytes planned are those staged.
 
     `keep` is `kept` or remembers it. Raises PictureChanged, InputError; EngineError, where it is enlarged first.
     """
-    store = tools.catalog.store
-    source, mask = keep(plan.picture.path, plan.picture.sha256), None
-    if plan.picture.mask:
-        mask = keep(plan.picture.mask, plan.picture.mask_sha256)
-    chain = chain_of(tools)
-    enlarged: Made | None = None
-    scale = 1
-    if (recipe := rendition.upscale_still) is not None:
-        scale = recipe.scale
-        stage = chain.upscale_still(recipe, plan.picture)
-        device = stage.device
-
-        def enlarge(execution: Execution) -> Result:
-            target = staged(tools, ".png")
-            media, ran = upscale.upscale_still(
-                store.path(source), recipe, target, engines=tools.engines, device=device, progress=execution.progress
-            )
-            return Result([StagedFile(target, "picture", "upscaled", media)], ran)
-
-        enlarged = run_stored(tools, Storing(claim, "", stage, enlarge))
-    picture_sha256 = enlarged.output("picture").sha256 if enlarged else source
+    chain, first, last = chain_of(tools), plan.picture, plan.picture.until
+    recipes, stages = (rendition.upscale_still, rendition.upscale_until), chain.enlarge(rendition, first)
+    for shown in filter(None, (first, last)):
+        keep(shown.path, shown.sha256)
+        if shown.mask:
+            keep(shown.mask, shown.mask_sha256)
+    enlarged = (
+        _enlarged(tools, claim, recipes[0], stages[0], first),
+        _enlarged(tools, claim, recipes[1], stages[1], last),
+    )
 
     def make(_: Execution) -> Result:
-        with tempfile.TemporaryDirectory(dir=store.incoming) as folder:
-            picture, matte = store.path(picture_sha256), store.path(mask) if mask else None
-            files = prepare.prepare(picture, matte, rendition.prepare, Path(folder), scale=scale)
+        with tempfile.TemporaryDirectory(dir=tools.catalog.store.incoming) as folder:
+            files = dict(_still(tools, first, enlarged[0], rendition.prepare, Path(folder) / "first"))
+            if last and rendition.prepare.until:
+                ending = _still(tools, last, enlarged[1], rendition.prepare.until, Path(folder) / "last")
+                files |= {prepare.role_of_ending(role): path for role, path in ending.items()}
             return Result([StagedFile(_moved(tools, path), role, "still") for role, path in files.items()])
 
-    return Storing(claim, rendition.name, chain.prepare(rendition, plan.picture, enlarged), make)
+    return Storing(claim, rendition.name, chain.prepare(rendition, first, enlarged), make)
+
+
+def _enlarged(
+    tools: Tools, claim: Claim, recipe: UpscaleRecipe | None, stage: Stage | None, picture: Picture | None
+) -> Made | None:
+    """A source picture enlarged once, where it is; `picture` is in the store."""
+    if recipe is None or stage is None or picture is None:
+        return None
+
+    def enlarge(execution: Execution) -> Result:
+        target, source = staged(tools, ".png"), tools.catalog.store.path(picture.sha256)
+        media, ran = upscale.upscale_still(
+            source, recipe, target, engines=tools.engines, device=stage.device, progress=execution.progress
+        )
+        return Result([StagedFile(target, "picture", "upscaled", media)], ran)
+
+    return run_stored(tools, Storing(claim, "", stage, enlarge))
+
+
+def _still(
+    tools: Tools, picture: Picture, enlarged: Made | None, recipe: PrepareRecipe, into: Path
+) -> Mapping[str, Path]:
+    """One picture staged: role -> file."""
+    store = tools.catalog.store
+    scale = enlarged.recipe["scale"] if enlarged else 1
+    source = store.path(enlarged.output("picture").sha256 if enlarged else picture.sha256)
+    mask = store.path(picture.mask_sha256) if picture.mask_sha256 else None
+    return prepare.prepare(source, mask, recipe, into, scale=scale)
 
 
 def files_of(made: Made) -> Mapping[str, Path]:

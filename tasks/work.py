@@ -17,6 +17,7 @@ from catalog.queries import ShotRow, run
 from manifests.ask import Ask
 from manifests.errors import InputError
 from manifests.preset_names import CATALOGUED
+from manifests.source import ImageSource
 from tasks.encode_pass import Job
 from tasks.generate import generate_shot
 from tasks.planner.plan import DeliveryPlan, RenditionPlan, ShotPlan
@@ -75,10 +76,8 @@ class Work:
         """The same rendition by the camera engine, its still made; the shot's plan says so from now on."""
         kind = run(self.tools.catalog, self.row.run_id).kind
         ask = Ask.model_validate(self.row.ask, context=CATALOGUED)
-        picture, store = self.plan.picture, self.tools.catalog.store
-        mask = store.path(picture.mask_sha256) if picture.mask else None
-        facts = self._look(ask, store.path(picture.sha256), mask)  # the bytes it was planned for, on any machine
-        camera = camera_fallback(rendition, ask, kind, facts, self.tools.means, str(drift))
+        facts, until = self._kept_pictures(ask)
+        camera = camera_fallback(rendition, ask, kind, facts, self.tools.means, str(drift), until)
         if not isinstance(camera, RenditionPlan):
             raise InputError(camera[0])
         log.warning("shot %s: %s; the camera engine makes %s", self.row.key, drift, rendition.name)
@@ -102,6 +101,7 @@ class Work:
         """The picture is another one now: look again and plan again, under the names that were promised."""
         ask = Ask.model_validate(self.row.ask, context=CATALOGUED)
         names = {one.preset: one.name for shared in self.plan.renditions for one in shared.deliveries}
+        last = ask.svd.last
         planned = plan_shot(
             self.plan.key,
             self.plan.item,
@@ -109,21 +109,31 @@ class Work:
             self.plan.line,
             ask,
             run(self.tools.catalog, self.row.run_id).kind,
-            self._look(ask, Path(self.plan.picture.path), ask.source.mask),
+            self._look(ask, ask.source, Path(self.plan.picture.path), ask.source.mask),
             self.tools.means,
             lambda spec: names[spec.name],
             refresh=self.plan.refresh,
+            until=self._look(ask, last, last.path, last.mask) if last else None,
         )
         if not isinstance(planned, ShotPlan):
             raise InputError(planned[0])
         log.warning("shot %s: its picture changed after it was planned; planned anew", self.row.key)
         self._replan(planned)
 
-    def _look(self, ask: Ask, picture: Path, mask: Path | None) -> PictureFacts:
+    def _kept_pictures(self, ask: Ask) -> tuple[PictureFacts, PictureFacts | None]:
+        """Facts of its picture and of the one it ends on, of the bytes it was planned for, on any machine."""
+        store, seen = self.tools.catalog.store, list[PictureFacts]()
+        for source, picture in ((ask.source, self.plan.picture), (ask.svd.last, self.plan.picture.until)):
+            if source and picture:
+                mask = store.path(picture.mask_sha256) if picture.mask else None
+                seen.append(self._look(ask, source, store.path(picture.sha256), mask))
+        return seen[0], seen[1] if len(seen) > 1 else None
+
+    def _look(self, ask: Ask, source: ImageSource, picture: Path, mask: Path | None) -> PictureFacts:
         return look(
             picture,
             mask=mask,
-            page=ask.source.page,
+            page=source.page,
             product=ask.product,
             max_pixels=self.tools.max_pixels,
         )

@@ -28,3 +28,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def room(tmp_path: Path, small: None) -> Workroom:
     return Workroom(tmp_path)
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engine children that start meanwhile have torch on one core: a tiny network is faster so, and on a machine that
+    is shared two threads wait for each other several times as long as they work."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -99,16 +99,18 @@ def tiny_checkpoint(
     seed: int = 0,
     architecture: Literal["a", "b", "c"] = "a",
     licence: str | None = "A licence for tests.",
+    apart: bool = False,
 ) -> Path:
     """Write a whole checkpoint into `folder` (its name is the checkpoint's) and return it. Same arguments, same bytes.
 
-    `frames`: what its `unet/config.json` says it makes at once; the networks take any number.
+    `frames`: what its `unet/config.json` says it makes at once; the networks take any number. `apart`: its decoder
+    draws every frame from its own latent alone, so that a frame can be held to the picture it is to be.
     """
     kind = ARCHITECTURES[architecture]
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         _unet(kind, frames).save_pretrained(folder / "unet")
-        _vae(kind).save_pretrained(folder / "vae")
+        (_apart(_vae(kind)) if apart else _vae(kind)).save_pretrained(folder / "vae")
         _clip(kind).save_pretrained(folder / "image_encoder")
     _write(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
     _write(folder / "feature_extractor" / "preprocessor_config.json", FEATURES)
@@ -152,6 +154,18 @@ def _vae(kind: Architecture) -> AutoencoderKLTemporalDecoder:
     )
     vae.quant_conv.weight.mul_(24.0)
     vae.decoder.conv_out.weight.mul_(3.0)
+    return vae
+
+
+def _apart(vae: AutoencoderKLTemporalDecoder) -> AutoencoderKLTemporalDecoder:
+    """What frames give each other is mixed in at a weight of sigmoid(-40), and the last filter over time is none."""
+    for name, parameter in vae.decoder.named_parameters():
+        if name.endswith("mix_factor"):
+            parameter.fill_(-40.0)
+    last = vae.decoder.time_conv_out
+    last.weight.zero_()
+    last.weight[range(3), range(3), 1] = 1.0
+    last.bias.zero_()  # pyright: ignore[reportOptionalMemberAccess]
     return vae
 
 

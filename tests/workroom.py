@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from flows.request import Request
 from flows.settings import Settings
 from flows.workshop import workshop
 from manifests.presets import Origin, Preset, presets
+from tasks.engines import Engines
 from tasks.line import Line
 from tasks.out_folder import OutFolder, write_out_folder
 from tasks.planner.planner import RunPlan
@@ -87,6 +89,8 @@ class Workroom:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings = Settings(home=folder / "home", workers=2, device="cpu")
+        self.engines: Engines | None = None
+        """Children that outlive its runs; without them every run starts its own."""
 
     def picture(self, name: str, seed: int = 1, size: tuple[int, int] = (480, 360)) -> Path:
         path = self.folder / name
@@ -103,8 +107,22 @@ class Workroom:
 
     @contextmanager
     def tools(self, **changes: Any) -> Iterator[Tools]:
+        kept = {} if self.engines is None else {"engines": self.engines}
         with workshop(self.settings) as tools:
-            yield replace(tools, **changes)
+            yield replace(tools, **(kept | changes))
+
+    def accept(self, checkpoint: Path) -> None:
+        """Accept the licence that lies with a checkpoint."""
+        text = hashlib.sha256((checkpoint / "LICENSE.md").read_bytes()).hexdigest()
+        with self.tools() as tools:
+            tools.catalog.accept_licence(
+                weights=checkpoint.name,
+                licence="ours",
+                text_sha256=text,
+                kind="community",
+                holder="Studio",
+                accepted_by="Ann",
+            )
 
     def plan(self, manifest: Path, **asked: Any) -> RunPlan:
         request = Request(manifest, **asked)

@@ -9,6 +9,7 @@
 - `product_ciede2000`, `product_ciede2000_median`: colour difference of the same, over the pixels of all frames.
 - `generated_ssim`, `generated_ciede2000`, `generated_ciede2000_median`: before the product was put back.
 - `first_frame_psnr_db`: the delivered first frame against the warped original, whole picture; 100 is equal.
+  `last_frame_psnr_db`: the last one against the picture it is to be, of a clip between two.
 - `temporal_flickering_levels`: mean luma difference (of 255) of neighbouring frames, motion compensated, where nothing
   is covered.
 - `dynamic_degree_px`: how far the fastest twentieth of the picture moves from frame to frame, mean.
@@ -22,6 +23,7 @@ is 1 - difference / 255 without compensation and dynamic degree a share of clips
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +41,7 @@ class Measures:
     def __init__(self, *, loop: bool = False) -> None:
         self._steadiness = Steadiness(loop=loop)
         self._frames = 0
-        self._first_psnr_db: float | None = None
+        self._ends: dict[str, float] = {}
         self._path = _Path()
         self._product, self._generated = _Likeness(), _Likeness()
 
@@ -55,7 +57,7 @@ class Measures:
         self._steadiness.add(final)
         if warped is not None:
             if self._frames == 0:
-                self._first_psnr_db = psnr_db(final, warped)
+                self.end("first", final, warped)
             where = np.full(warped.shape[:2], 255, np.uint8) if matte is None else matte
             self._product.add(final, warped, where)
             if raw is not None:
@@ -63,13 +65,15 @@ class Measures:
             self._path.add(warped, final if raw is None else raw, where)
         self._frames += 1
 
+    def end(self, which: Literal["first", "last"], final: Frame, picture: Frame) -> None:
+        """The clip's first or last frame, as it is delivered, and the picture it is to be; both (H, W, 3) uint8."""
+        self._ends[f"{which}_frame_psnr_db"] = psnr_db(final, picture)
+
     def figures(self) -> dict[str, float]:
         """What was measured so far: finite numbers; what could not be measured is left out."""
         made = self._steadiness.figures() | self._path.figures() | self._product.figures("product")
         made |= self._generated.figures("generated")
-        if self._first_psnr_db is not None:
-            made["first_frame_psnr_db"] = self._first_psnr_db
-        return made
+        return made | self._ends
 
 
 class _Likeness:

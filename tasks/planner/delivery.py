@@ -46,16 +46,16 @@ def ask_sha256(subject: Subject, preset: str) -> str:
 
     What an ask leaves at its built-in default is left out, so that a new key, or a new default, remakes nothing.
     """
+    ending = {"until": _shown(subject.ending)} if subject.ending else {}
     return sha256_of(
-        {
-            "kind": subject.kind,
-            "picture": subject.facts.sha256,
-            "mask": subject.facts.mask_sha256,
-            "page": subject.ask.source.page,
-            "preset": preset,
-            "ask": subject.asked_of_pixels,
-        }
+        {"kind": subject.kind, "preset": preset, "ask": subject.asked_of_pixels} | _shown(subject) | ending
     )
+
+
+def _shown(subject: Subject) -> dict[str, object]:
+    """Which picture it is about, by content."""
+    facts = subject.facts
+    return {"picture": facts.sha256, "mask": facts.mask_sha256, "page": subject.ask.source.page}
 
 
 @lru_cache(maxsize=4096)  # thousands of shots share a few: sharing the objects too keeps a large plan small

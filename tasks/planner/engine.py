@@ -33,12 +33,17 @@ def choice(subject: Subject) -> Choice:
     """The engine for a shot, or what keeps the one it asks for from making it.
 
     `auto` takes SVD for products where it can; it stops, as `svd` does, where weights are here whose licence nobody has
-    accepted: they were put here to be used, and only a person can accept it.
+    accepted: they were put here to be used, and only a person can accept it. A row that ends on another picture is
+    refused where what it says keeps SVD from it; where only this machine does, `auto` goes on without, and says so.
     """
     ask, means = subject.ask, subject.means
+    panel = ask.engine == "auto" and subject.kind == "storyboard"
+    if ask.svd.last and (ask.engine == "camera" or panel):
+        why = "engine is auto, and for panels that is the camera" if panel else "engine is camera"
+        return Choice(problems=(_needs_svd(ask.svd.last.path.name, why),))
     if ask.engine == "camera":
         return Choice()
-    if ask.engine == "auto" and subject.kind == "storyboard":
+    if panel:
         return Choice(why="panels are drawings: svd only where a row asks for it")
     asked = ask.engine == "svd"
     offer = _offer(subject)
@@ -56,6 +61,11 @@ def choice(subject: Subject) -> Choice:
     if faults := tuple(_faults(subject, offer)):
         return Choice(problems=faults)
     return Choice(offer)
+
+
+def _needs_svd(name: str, why: str) -> Problem:
+    found = f"svd.until leads to '{name}', but {why}, which moves over one picture"
+    return Problem("UNTIL_NEEDS_SVD", found, "use engine: svd, or svd.until: none")
 
 
 def _missing(asked: bool, code: str, message: str, found: str, remedy: str) -> Choice:

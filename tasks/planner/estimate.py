@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from tasks.planner.plan import DeliveryPlan, Means, RenditionPlan
+from tasks.planner.plan import DeliveryPlan, Means, Picture, RenditionPlan
 from tasks.planner.work import (
     animate_work,
     encode_work,
@@ -78,11 +78,8 @@ class Speeds:
         return self.seconds[stage, engine] * work
 
 
-def seconds_of(plan: RenditionPlan, pixels: int, speeds: Speeds, wanted: Collection[DeliveryPlan]) -> Seconds:
-    """Seconds by (stage, engine) to make the deliveries of one rendition that are `wanted`.
-
-    `pixels`: of the source picture.
-    """
+def seconds_of(plan: RenditionPlan, picture: Picture, speeds: Speeds, wanted: Collection[DeliveryPlan]) -> Seconds:
+    """Seconds by (stage, engine) to make the deliveries of one rendition of `picture` that are `wanted`."""
     spent: Seconds = {}
 
     def add(stage: str, engine: str, work: float) -> None:
@@ -91,7 +88,9 @@ def seconds_of(plan: RenditionPlan, pixels: int, speeds: Speeds, wanted: Collect
     if not wanted:
         return spent
     if plan.upscale_still:
-        add("upscale", plan.upscale_still.engine, upscale_still_work(plan.upscale_still, pixels))
+        add("upscale", plan.upscale_still.engine, upscale_still_work(plan.upscale_still, picture.pixels))
+    if plan.upscale_until and picture.until:
+        add("upscale", plan.upscale_until.engine, upscale_still_work(plan.upscale_until, picture.until.pixels))
     add("prepare", "dailies", prepare_work(plan.prepare))
     add("animate", plan.animate.engine, animate_work(plan.animate, plan.tflop))
     if plan.upscale:

@@ -17,7 +17,7 @@ from models.ncnn import sha256
 from models.svd import checkpoint
 from tasks.encode import versions as encoder_versions
 from tasks.planner.device import Device, device_of, torch_installed
-from tasks.planner.scene import SCENE_VERSION
+from tasks.planner.plan import UNTIL_VERSION
 
 CODECS: Final = ("h264", "hevc", "av1", "prores", "ffv1")
 """What `EncodeRecipe.codec` may be; a worker says which of them its ffmpeg really writes."""
@@ -70,7 +70,7 @@ def facts_of(ffmpeg: Path, weights_dir: Path, device: str, *, hashed: bool = Tru
         weights |= {path.name: sha256(path) for one in networks.values() for path in one.files if path.is_file()}
         weights |= {f"{rife.FOLDER}/{name}": digest for name, digest in (found.digests() if found else {}).items()}
     engines: dict[str, Any] = {
-        "plan_version": SCENE_VERSION,
+        "plan_version": UNTIL_VERSION,
         "host": platform.node(),
         "can": can,
         "networks": {name: list(one.runtimes) for name, one in networks.items()},

@@ -36,7 +36,7 @@ def needs_of(plans: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
                 weights.add(animate["model"])
                 weights.update(f"adapters/{one['name']}" for one in animate["adapters"])
                 vram = max(vram, int(shared.get("vram_least_bytes", 0)))
-            for upscale in filter(None, (shared["upscale_still"], shared["upscale"])):
+            for upscale in filter(None, (shared["upscale_still"], shared.get("upscale_until"), shared["upscale"])):
                 engines.add(f"realesrgan/{upscale['runtime']}")
                 weights.add(f"realesrgan/{upscale['model']}/{upscale['runtime']}")
             between = shared["interpolate"]

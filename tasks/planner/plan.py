@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import Field
+
 from tasks.planner.device import CPU, Device
 from tasks.recipe import (
     AnimateRecipe,
@@ -16,11 +18,14 @@ from tasks.recipe import (
     Recipe,
     SvdRecipe,
     UpscaleRecipe,
+    absent,
 )
 from tasks.weights.offers import Offer
 
 PLAN_VERSION = 1
 """Raised whenever older code would misread a plan; a worker gives newer plans back untouched."""
+UNTIL_VERSION = 3
+"""Of plans of shots that end on another picture: newer than all others, those of scenes (2) among them."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +54,17 @@ class Means:
 
 
 class Picture(Recipe):
-    """The source picture of a shot, by content: `sha256` of its bytes, and of its mask's ("" without a mask)."""
+    """The source picture of a shot, by content: `sha256` of its bytes, and of its mask's ("" without a mask).
+
+    `until`: the picture it ends on, where it ends on another.
+    """
 
     path: str
     sha256: str
     pixels: int
     mask: str
     mask_sha256: str
+    until: Picture | None = Field(default=None, exclude_if=absent)
 
 
 class DeliveryPlan(Recipe):
@@ -75,13 +84,15 @@ class DeliveryPlan(Recipe):
 class RenditionPlan(Recipe):
     """A shot at one aspect, size and rate, and the stages that make it. `None` means the stage is not needed.
 
-    `why` maps each stage (`upscale_still prepare animate upscale interpolate encode`) to the reason it runs, or does
-    not. `vram_bytes`: device memory that `animate` is estimated to need, 0 for the camera engine; `vram_least_bytes`:
-    the same at the last rung of its memory ladder; `tflop`: its work.
+    `why` maps each stage (`upscale_still upscale_until prepare animate upscale interpolate encode`) to the reason it
+    runs, or does not. `upscale_until` is `upscale_still` of the picture a clip ends on. `vram_bytes`: device memory
+    that `animate` is estimated to need, 0 for the camera engine; `vram_least_bytes`: the same at the last rung of its
+    memory ladder; `tflop`: its work.
     """
 
     name: str
     upscale_still: UpscaleRecipe | None
+    upscale_until: UpscaleRecipe | None = Field(default=None, exclude_if=absent)
     prepare: PrepareRecipe
     animate: AnimateRecipe
     upscale: UpscaleRecipe | None
@@ -105,6 +116,7 @@ class RenditionPlan(Recipe):
         """The stages that run, in order."""
         steps: list[tuple[str, Any]] = [
             ("upscale_still", self.upscale_still),
+            ("upscale_until", self.upscale_until),
             ("prepare", self.prepare),
             ("animate", self.animate),
             ("upscale", self.upscale),

@@ -13,6 +13,7 @@ from typing import Protocol
 from catalog.catalog import Catalog
 from catalog.deliveries import Delivered
 from catalog.ledger import chunks
+from manifests.ask import Ask
 from manifests.errors import Problem
 from manifests.manifest import Manifest, Shot
 from tasks.chain import Chain
@@ -120,7 +121,7 @@ def plan_run(
     with _uncollected():
         for part in chunks(manifest.shots, PLANNED_AT_ONCE):
             found = [
-                _plan(manifest, shot, files[shot.item_id], facts[Sight.of(shot.ask)], means, refresh) for shot in part
+                _plan(manifest, shot, files[shot.item_id], _seen(shot.ask, facts), means, refresh) for shot in part
             ]
             sum_up.stands(standing_deliveries(catalog, chain, [one for one in found if isinstance(one, ShotPlan)]))
             shots += [_planned(shot, one, sum_up) for shot, one in zip(part, found, strict=True)]
@@ -203,11 +204,29 @@ def sampled(manifest: Manifest, shots: int) -> Manifest:
     return replace(sample, sha256=sample.digest())
 
 
+def _seen(
+    ask: Ask, facts: Mapping[Sight, PictureFacts | Problem]
+) -> tuple[PictureFacts, PictureFacts | None] | Problem:
+    """What is known of its picture and of the one it ends on, or what is wrong with one of them."""
+    first, ending = facts[Sight.of(ask)], Sight.of_ending(ask)
+    last = facts[ending] if ending else None
+    if isinstance(first, Problem):
+        return first
+    if isinstance(last, Problem):
+        return replace(last, message=f"svd.until: {last.message}")
+    return first, last
+
+
 def _plan(
-    manifest: Manifest, shot: Shot, file: str, facts: PictureFacts | Problem, means: Means, refresh: bool
+    manifest: Manifest,
+    shot: Shot,
+    file: str,
+    seen: tuple[PictureFacts, PictureFacts | None] | Problem,
+    means: Means,
+    refresh: bool,
 ) -> ShotPlan | tuple[Problem, ...]:
-    if isinstance(facts, Problem):
-        found: ShotPlan | list[Problem] = [facts]
+    if isinstance(seen, Problem):
+        found: ShotPlan | list[Problem] = [seen]
     else:
         found = plan_shot(
             shot.key,
@@ -216,10 +235,11 @@ def _plan(
             shot.line,
             shot.ask,
             manifest.kind,
-            facts,
+            seen[0],
             means,
             lambda spec: manifest.output(shot, spec.name),
             refresh=refresh,
+            until=seen[1],
         )
     if isinstance(found, ShotPlan):
         return found
@@ -278,7 +298,7 @@ class _Sum:
                     self.to_make += 1
                     left.append(delivery)
             self.bytes += sum(bytes_of(delivery.encode) for delivery in left) + (stored_bytes(shared) if left else 0)
-            for speed, seconds in seconds_of(shared, plan.picture.pixels, self.speeds, left).items():
+            for speed, seconds in seconds_of(shared, plan.picture, self.speeds, left).items():
                 self.seconds[speed] = self.seconds.get(speed, 0.0) + seconds
                 spent += seconds
         return spent

@@ -50,6 +50,8 @@ def plan_rendition(
         notes += [*engine.offer.warnings, *drawn.notes]
     else:
         drawn = _by_camera(subject, share, engine.why)
+        if subject.ask.svd.last:
+            notes.append(f"svd.until: the camera engine makes it, which does not lead to '{_ending(subject)}'")
     staged, flown, animate = drawn.staged, drawn.flown, drawn.animate
 
     if staged.given < staged.asked - 0.005:
@@ -64,11 +66,19 @@ def plan_rendition(
     prepare = completed(staged, flown.overscan, flown.nearest, layers=flown.move.parallax > 0)
     shown = f"product takes {staged.given:.2f} of {drawn.size[0]}x{drawn.size[1]}"
     why["prepare"] = f"{prepare.product}: {shown}, {prepare.backdrop} backdrop"
+    enlarge_until = None
+    if drawn.ending and subject.ending:
+        last = drawn.ending
+        enlarge_until, why["upscale_until"] = enlargement(subject.ending, last.enlarged)
+        prepare = prepare.model_copy(update={"until": completed(last, flown.overscan, 1.0, layers=False)})
+        why["prepare"] += f"; then '{_ending(subject)}': {last.recipe.product}, takes {last.given:.2f}"
     why["animate"] = drawn.why
     upscale = _upscale(subject, drawn.size, share, why)
     interpolate = _interpolate(subject, drawn.made_at, share, why)
 
     dark = is_dark(subject, prepare)
+    if prepare.until and subject.ending:
+        dark = dark or is_dark(subject.ending, prepare.until)
     deliveries = tuple(
         delivery_plan(subject, spec, share.size, share.timing, file_of(spec), moving=drawn.moving, dark=dark)
         for spec in share.presets
@@ -77,6 +87,7 @@ def plan_rendition(
     plan = RenditionPlan(
         name=name,
         upscale_still=enlarge,
+        upscale_until=enlarge_until,
         prepare=prepare,
         animate=animate,
         upscale=upscale,
@@ -92,7 +103,10 @@ def plan_rendition(
 
 @dataclass(frozen=True)
 class _Drawn:
-    """What one engine makes of a rendition: `size` and `made_at` are those of its own frames."""
+    """What one engine makes of a rendition: `size` and `made_at` are those of its own frames.
+
+    `ending`: how the picture it ends on is staged, where it ends on another.
+    """
 
     size: tuple[int, int]
     made_at: Timing
@@ -105,6 +119,7 @@ class _Drawn:
     vram_bytes: int = 0
     vram_least_bytes: int = 0
     tflop: float = 0.0
+    ending: Staging | None = None
 
 
 def _by_camera(subject: Subject, share: Share, reason: str) -> _Drawn:
@@ -123,6 +138,8 @@ def _by_svd(subject: Subject, share: Share, offer: Offer) -> _Drawn:
     made = draft(subject, share.size, share.safe, share.timing, offer.checkpoint)
     recipe, camera = made.recipe, made.recipe.camera
     way = f"camera {camera.move} from sigma {recipe.sigma_start:g}" if camera else "free motion"
+    if made.ending:
+        way = f"between two pictures, to '{_ending(subject)}'"
     size = f"{recipe.canvas_width}x{recipe.canvas_height}"
     cut = "" if made.canvas.middle == made.canvas.size else f", its middle {recipe.width}x{recipe.height} kept"
     clip = f"{recipe.frames} frames at {float(made.made_at.rate):.5g}"
@@ -144,7 +161,13 @@ def _by_svd(subject: Subject, share: Share, offer: Offer) -> _Drawn:
         made.vram_bytes,
         min(made.vram_least_bytes, subject.means.device.vram_bytes),  # what is planned for a card may be tried on it
         made.tflop,
+        made.ending,
     )
+
+
+def _ending(subject: Subject) -> str:
+    """What people call the picture it ends on."""
+    return subject.ask.svd.last.path.name if subject.ask.svd.last else ""
 
 
 def even(value: float) -> int:

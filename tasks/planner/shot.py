@@ -14,7 +14,7 @@ from manifests.prompt import Mapped, read
 from manifests.requirements import check
 from tasks.planner.engine import PATIENCE, Choice, choice
 from tasks.planner.placement import safe_margins
-from tasks.planner.plan import PLAN_VERSION, Means, Picture, RenditionPlan, ShotPlan
+from tasks.planner.plan import PLAN_VERSION, UNTIL_VERSION, Means, Picture, RenditionPlan, ShotPlan
 from tasks.planner.rendition import Share, even, plan_rendition
 from tasks.planner.subject import Subject
 from tasks.planner.svd import obstacles
@@ -35,13 +35,14 @@ def plan_shot(
     *,
     refresh: bool = False,
     fallback: str = "",
+    until: PictureFacts | None = None,
 ) -> ShotPlan | list[Problem]:
     """The plan of one shot, or everything about it that cannot be met.
 
     `facts` are the picture's (`tasks.prepare.look`); `name_of` gives a delivery's readable file name. `fallback`: why
-    the camera engine makes it, whatever the row asks.
+    the camera engine makes it, whatever the row asks. `until`: facts of the picture that its `svd.until` names.
     """
-    subject = Subject(ask, kind, facts, means)
+    subject = Subject(ask, kind, facts, means, until)
     engine = Choice(why=fallback) if fallback else choice(subject)
     problems = [*_refusals(_at(subject, engine)), *engine.problems]
     notes: list[str] = []
@@ -68,29 +69,41 @@ def plan_shot(
     if engine.offer is not None and ask.engine == "auto" and (why := _too_much(means, renditions)):
         renditions, said = _renditions(subject, shares.values(), name_of, Choice(why=why))
     notes += [*said, *_understood(subject)]
-    picture = Picture(
-        path=str(ask.source.path),
-        sha256=facts.sha256,
-        pixels=facts.width * facts.height,
-        mask=str(ask.source.mask or ""),
-        mask_sha256=facts.mask_sha256,
-    )
     return ShotPlan(
         key=key,
         item=item,
         variant=variant,
         line=line,
-        picture=picture,
+        picture=_picture(subject, renditions),
         renditions=tuple(renditions),
         notes=tuple(dict.fromkeys([*facts.warnings, *notes])),
         seconds=0.0,
         refresh=refresh,
-        version=PLAN_VERSION,
+        version=UNTIL_VERSION if any(one.prepare.until for one in renditions) else PLAN_VERSION,
+    )
+
+
+def _picture(subject: Subject, renditions: Iterable[RenditionPlan]) -> Picture:
+    """The pictures it is made from; the one it was to end on is none of them where the camera engine makes it all."""
+    ending = subject.ending if any(one.prepare.until for one in renditions) else None
+    return Picture(
+        path=str(subject.ask.source.path),
+        sha256=subject.facts.sha256,
+        pixels=subject.facts.width * subject.facts.height,
+        mask=str(subject.ask.source.mask or ""),
+        mask_sha256=subject.facts.mask_sha256,
+        until=_picture(ending, ()) if ending else None,
     )
 
 
 def camera_fallback(
-    rendition: RenditionPlan, ask: Ask, kind: str, facts: PictureFacts, means: Means, why: str
+    rendition: RenditionPlan,
+    ask: Ask,
+    kind: str,
+    facts: PictureFacts,
+    means: Means,
+    why: str,
+    until: PictureFacts | None = None,
 ) -> RenditionPlan | list[Problem]:
     """The same rendition by the camera engine: same name, same deliveries with the same `ask_sha256`.
 
@@ -98,7 +111,9 @@ def camera_fallback(
     """
     names = {one.preset: one.name for one in rendition.deliveries}
     asked = ask.model_copy(update={"deliver": tuple(names)})
-    planned = plan_shot("", "", "", 0, asked, kind, facts, means, lambda spec: names[spec.name], fallback=why)
+    planned = plan_shot(
+        "", "", "", 0, asked, kind, facts, means, lambda spec: names[spec.name], fallback=why, until=until
+    )
     if not isinstance(planned, ShotPlan):
         return planned
     return planned.renditions[0].model_copy(update={"name": rendition.name})
@@ -167,12 +182,25 @@ def _said(value: object) -> str:
 
 def _refusals(subject: Subject) -> Iterable[Problem]:
     ask = subject.ask
+    if ask.svd.last and ask.motion.loop:
+        yield Problem(
+            "EXCLUSIVE_KEYS",
+            f"motion.loop leads back to the first picture, svd.until to '{ask.svd.last.path.name}'",
+            "keep one of the two",
+        )
     if ask.interpolate == "rife" and not subject.means.rife:
         yield Problem(
             "ENGINE_MISSING",
             "interpolate is rife, but RIFE's weights are not on this machine",
             "put them where `dailies doctor` says, or use interpolate: auto (optical flow where RIFE is missing)",
         )
+    yield from _backdrop_refusals(subject)
+    for problem in _backdrop_refusals(subject.ending) if subject.ending else ():
+        yield replace(problem, message=f"svd.until: {problem.message}")
+
+
+def _backdrop_refusals(subject: Subject) -> Iterable[Problem]:
+    ask = subject.ask
     if ask.backdrop.kind not in ("auto", "extend") and not subject.cutout:
         yield Problem(
             "BACKDROP_NEEDS_CUTOUT",

@@ -67,18 +67,13 @@ def _frames_today(
 
     Stage by stage for all renditions together: each level is one look-up.
     """
-    enlarged = _made(
-        catalog,
-        [
-            chain.upscale_still(shared.upscale_still, plan.picture) if shared.upscale_still else None
-            for plan, shared in renditions
-        ],
-    )
+    enlarging = [chain.enlarge(shared, plan.picture) for plan, shared in renditions]
+    firsts, lasts = (_made(catalog, [both[which] for both in enlarging]) for which in (0, 1))
     stills = _made(
         catalog,
         [
-            chain.prepare(shared, plan.picture, big) if big or not shared.upscale_still else None
-            for (plan, shared), big in zip(renditions, enlarged, strict=True)
+            chain.prepare(shared, plan.picture, big) if all(map(_whole, stages, big)) else None
+            for (plan, shared), stages, big in zip(renditions, enlarging, zip(firsts, lasts, strict=True), strict=True)
         ],
     )
     animations = [
@@ -109,6 +104,10 @@ def frames_of(chain: Chain, shared: RenditionPlan, animation: Stage | None, stor
     if shared.interpolate:
         return Input.stream("frames", chain.interpolate(shared.interpolate, stored).sha256)
     return Input.file("frames", stored.outputs[0].sha256)
+
+
+def _whole(stage: Stage | None, made: Made | None) -> bool:
+    return stage is None or made is not None
 
 
 def _made(catalog: Catalog, stages: Iterable[Stage | None]) -> list[Made | None]:

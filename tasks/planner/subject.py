@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,12 +14,14 @@ from tasks.prepare import PictureFacts
 
 @dataclass(frozen=True)
 class Subject:
-    """`kind`: the manifest's, `product` or `storyboard`. `facts`: the picture's, from `tasks.prepare.look`."""
+    """`kind`: the manifest's, `product` or `storyboard`. `facts`: the picture's, from `tasks.prepare.look`; `until`:
+    those of the picture it ends on, where the ask names one."""
 
     ask: Ask
     kind: str
     facts: PictureFacts
     means: Means
+    until: PictureFacts | None = None
 
     @property
     def whole(self) -> bool:
@@ -30,6 +32,14 @@ class Subject:
     def cutout(self) -> bool:
         """The product can stand apart from its backdrop."""
         return self.facts.product in ("alpha", "mask")
+
+    @cached_property
+    def ending(self) -> Subject | None:
+        """The picture it ends on as a subject of the same ask: told from its surroundings and placed as the first."""
+        if self.until is None or self.ask.svd.last is None:
+            return None
+        asked = self.ask.model_copy(update={"source": self.ask.svd.last})
+        return replace(self, ask=asked, facts=self.until, until=None)
 
     @cached_property
     def asked_of_pixels(self) -> Mapping[str, Any]:
@@ -46,11 +56,11 @@ class Subject:
         return self.ask.motion.parallax
 
 
-NOT_PIXELS = {
-    *("source", "title", "tags", "meta", "deliver", "variants", "prompt", "scene", "transition", "sound"),
-    *("shot", "panel", "dialogue", "action", "notes"),
-}
-"""Keys of an ask that change no pixel of any delivery; what a prompt fills does, the prompt itself does not."""
+_WORDS = ("source", "title", "tags", "meta", "deliver", "variants", "prompt", "scene", "transition", "sound")
+_PANEL_WORDS = ("shot", "panel", "dialogue", "action", "notes")
+NOT_PIXELS: Mapping[str, Any] = {**dict.fromkeys((*_WORDS, *_PANEL_WORDS), True), "svd": {"until": True}}
+"""Keys of an ask that change no pixel of any delivery; what a prompt fills does, the prompt itself does not. Pictures
+are told apart by their bytes, not by where they lie."""
 DEEP_MOVES = ("orbit", "arc", "drift")
 """Moves that live from depth: `parallax: auto` gives them some where the product can be told from its backdrop."""
 DEPTH = 0.35

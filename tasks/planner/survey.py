@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 from catalog.catalog import Catalog
@@ -14,6 +14,7 @@ from catalog.knowledge import PictureFacts as Known
 from catalog.knowledge import PictureKey
 from manifests.ask import Ask
 from manifests.errors import InputError, Problem
+from manifests.source import ImageSource
 from tasks.prepare import PROBE_VERSION, PictureFacts, look
 
 KEPT_EVERY = 64
@@ -32,7 +33,21 @@ class Sight:
     @classmethod
     def of(cls, ask: Ask) -> Sight:
         """What the ask looks at."""
-        return cls(ask.source.path, ask.source.mask, ask.source.page, ask.product)
+        return cls._at(ask.source, ask)
+
+    @classmethod
+    def of_ending(cls, ask: Ask) -> Sight | None:
+        """The picture that the ask's clip ends on, where it ends on another."""
+        return cls._at(ask.svd.last, ask) if ask.svd.last else None
+
+    @classmethod
+    def all_of(cls, ask: Ask) -> list[Sight]:
+        """Everything the ask looks at."""
+        return [cls.of(ask), *([ending] if (ending := cls.of_ending(ask)) else [])]
+
+    @classmethod
+    def _at(cls, source: ImageSource, ask: Ask) -> Sight:
+        return cls(source.path, source.mask, source.page, ask.product)
 
     @property
     def way(self) -> str:
@@ -54,7 +69,7 @@ def survey(
     """
     seen: dict[Sight, PictureFacts | Problem] = {}
     keys: dict[Sight, PictureKey] = {}
-    for sight in dict.fromkeys(map(Sight.of, asks)):
+    for sight in dict.fromkeys(chain.from_iterable(map(Sight.all_of, asks))):
         try:
             keys[sight] = PictureKey.of(sight.path, sight.mask, PROBE_VERSION)
         except OSError as error:

@@ -53,14 +53,14 @@ DRIFT = {"strict": Drift(3.0, 0.85, 6.0), "blend": Drift(2.5, 0.75, 8.0), "off":
 class Course(NamedTuple):
     """What is sampled: the task, how many frames of how many per second, and so many windows of the network."""
 
-    task: Literal["image", "loop", "long"]
+    task: Literal["image", "inbetween", "loop", "long"]
     frames: int
     rate: Fraction
     windows: int
 
 
 class SvdDraft(NamedTuple):
-    """A rendition by SVD before its stages are put together."""
+    """A rendition by SVD before its stages are put together; `ending`: how the picture it ends on is staged."""
 
     canvas: Canvas
     staged: Staging
@@ -72,6 +72,7 @@ class SvdDraft(NamedTuple):
     fits: bool
     tflop: float
     notes: tuple[str, ...]
+    ending: Staging | None
 
 
 def extended(subject: Subject, when: Timing) -> Timing:
@@ -111,9 +112,12 @@ def course_of(subject: Subject, when: Timing, window: int) -> Course:
 
     The first and the last frame fall on the delivery's first and last (rate = (n - 1) * delivery's rate / (frames -
     1)); a loop's frames share its cycle evenly. A long clip with a commanded path is several windows, joined at frames
-    they share.
+    they share; between two pictures there is no path to take their joins from, and it stays one.
     """
     frames, ask = when.frames, subject.ask
+    if subject.ending:
+        count = min(window, frames)
+        return Course("inbetween", count, when.rate * (count - 1) / (frames - 1), 1)
     if ask.motion.loop:
         count = min(window - 1, frames)
         return Course("loop", count, when.rate * count / frames, 1)
@@ -128,23 +132,25 @@ def course_of(subject: Subject, when: Timing, window: int) -> Course:
 
 def draft(subject: Subject, delivery: tuple[int, int], safe: Sides, when: Timing, checkpoint: Checkpoint) -> SvdDraft:
     """Stage, camera and recipe for a delivery of that size, margins and timing."""
-    asked, free = subject.ask.svd, subject.ask.svd.task == "free"
+    asked, ending = subject.ask.svd, subject.ending
+    commanded = not (asked.task == "free" or ending)
     canvas = canvas_of(asked.canvas, delivery)
     course = course_of(subject, when, checkpoint.frames)
     made_at = Timing(course.rate, when.seconds, course.frames, course.frames, "rest", ())
     staged = staging(subject, canvas.middle, safe, canvas)
-    flown = _flown(subject, canvas, made_at, staged.box, safe)
+    flown = _flown(subject, canvas, made_at, staged.box, safe, commanded=commanded)
     schedule = _schedule(subject, checkpoint)
-    whole_or_free = subject.whole or free
-    guided = not free
+    whole_or_free = subject.whole or not commanded
     fidelity = ("off" if whole_or_free else "strict") if asked.fidelity == "auto" else asked.fidelity
+    if ending:
+        fidelity = "off"
     recipe = SvdRecipe(
         engine="svd",
         model=checkpoint.name,
         task=course.task,
         window=checkpoint.frames,
-        camera=camera_recipe(subject, flown, canvas.size, made_at) if guided else None,
-        sigma_start=_sigma_start(subject) if guided else 0.0,
+        camera=camera_recipe(subject, flown, canvas.size, made_at) if commanded else None,
+        sigma_start=_sigma_start(subject) if commanded else 0.0,
         schedule=schedule,
         steps=STEPS[schedule] if asked.steps == "auto" else asked.steps,
         guidance=_guidance(subject, checkpoint, schedule),
@@ -163,21 +169,23 @@ def draft(subject: Subject, delivery: tuple[int, int], safe: Sides, when: Timing
         frames=course.frames,
         fidelity=fidelity,
         split_px=round(SPLIT_PX * min(canvas.size) / 576, 3),
-        drift_px=0.0 if free else DRIFT[fidelity].px,
+        drift_px=DRIFT[fidelity].px if commanded else 0.0,
         drift_ssim=0.0 if whole_or_free else DRIFT[fidelity].ssim,
         drift_color=0.0 if whole_or_free else DRIFT[fidelity].color,
     )
     vram, least, fits = _memory(_room(subject, recipe, checkpoint))
     notes = tuple(_notes(subject, recipe, course, canvas))
-    return SvdDraft(canvas, staged, flown, made_at, recipe, vram, least, fits, svd_tflop(recipe, checkpoint), notes)
+    last = staging(ending, canvas.middle, safe, canvas) if ending else None
+    work = svd_tflop(recipe, checkpoint)
+    return SvdDraft(canvas, staged, flown, made_at, recipe, vram, least, fits, work, notes, last)
 
 
-def _flown(subject: Subject, canvas: Canvas, made_at: Timing, box: Sides, safe: Sides) -> Flight:
+def _flown(subject: Subject, canvas: Canvas, made_at: Timing, box: Sides, safe: Sides, *, commanded: bool) -> Flight:
     """The commanded path over the whole canvas; without one the camera rests at home."""
     focus = subject.ask.motion.focus
     move = asked_move(subject, box, canvas.outwards(focus) if isinstance(focus, tuple) else focus)
     move = canvas.scaled(move)
-    if subject.ask.svd.task == "free":
+    if not commanded:
         move = replace(move, move="hold", parallax=0.0)
     inside = None if subject.whole else with_room(canvas.inwards(box), safe)
     return fly(move, canvas, made_at.frames, made_at.rate, inside)
@@ -246,7 +254,7 @@ def _room(subject: Subject, recipe: SvdRecipe, checkpoint: Checkpoint) -> _Room:
     return _Room(
         folder=checkpoint.folder,
         size=(recipe.canvas_width, recipe.canvas_height),
-        frames=recipe.frames if recipe.task == "image" else min(recipe.window, recipe.frames + 1),
+        frames=recipe.frames if recipe.task in ("image", "inbetween") else min(recipe.window, recipe.frames + 1),
         dtype=recipe.dtype,
         guided=recipe.guidance != (1.0, 1.0) or recipe.task != "image",
         room=subject.means.device.vram_bytes,
@@ -269,12 +277,18 @@ def _notes(subject: Subject, recipe: SvdRecipe, course: Course, canvas: Canvas) 
     if course.windows > 1:
         yield f"svd: {course.windows} windows joined at frames they share; experimental: unseen with real weights"
     elif course.rate < SLOWEST:
-        yield f"svd: {course.frames} frames over the whole clip, {float(course.rate):.2g} a second"
+        why = ": from picture to picture it is one window" if subject.ending else ""
+        yield f"svd: {course.frames} frames over the whole clip, {float(course.rate):.2g} a second{why}"
     if recipe.camera is None:
         lost = [f"motion.move {ask.motion.move}"] if "move" in ask.motion.model_fields_set else []
         lost += ["light.sweep"] if ask.light.sweep else []
         lost += ["svd.sigma_start"] if asked.sigma_start != "auto" else []
+        lost += ["svd.task camera"] if asked.task == "camera" else []
+        lost += [f"svd.fidelity {asked.fidelity}"] if subject.ending and asked.fidelity in ("strict", "blend") else []
         if lost:
-            yield f"svd.task is free: {', '.join(lost)} command nothing"
+            cause = "svd.until leads from picture to picture" if subject.ending else "svd.task is free"
+            yield f"{cause}: {', '.join(lost)} command nothing"
+    if subject.ending and subject.ending.facts.sha256 == subject.facts.sha256:
+        yield "svd.until: it ends on the picture it begins with; what moves between is the network's choice"
     if ask.render.height != "auto":
         yield f"render.height is the camera engine's; svd draws {canvas.size[0]}x{canvas.size[1]}"

@@ -43,10 +43,11 @@ def upscale_frames_work(recipe: UpscaleRecipe, frames: AnimateRecipe) -> float:
 
 
 def prepare_work(recipe: PrepareRecipe) -> float:
-    """Megapixels of the plate."""
+    """Megapixels of the plate, and of that of the picture a clip ends on."""
     left, top, right, bottom = recipe.overscan
     width, height = recipe.frame_width * (1 + left + right), recipe.frame_height * (1 + top + bottom)
-    return width * height * recipe.density**2 / _MEGA
+    ending = prepare_work(recipe.until) if recipe.until else 0.0
+    return width * height * recipe.density**2 / _MEGA + ending
 
 
 def animate_work(recipe: AnimateRecipe, tflop: float = 0.0) -> float:
@@ -77,7 +78,8 @@ def svd_tflop(recipe: SvdRecipe, checkpoint: Checkpoint) -> float:
         return tflop(checkpoint, *size, recipe.frames, steps, recipe.guidance != (1.0, 1.0), pictures)
     windows = 1 if recipe.task != "long" else -(-(recipe.frames - 1) // (recipe.window - 1))
     pictures = recipe.window if shown else 2
-    return windows * tflop(checkpoint, *size, recipe.window, 2 * steps, True, pictures)
+    frames = recipe.frames if recipe.task == "inbetween" else recipe.window
+    return windows * tflop(checkpoint, *size, frames, 2 * steps, True, pictures)
 
 
 @lru_cache(maxsize=256)

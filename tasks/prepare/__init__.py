@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tasks.prepare.look import PROBE_VERSION, PictureFacts, look
@@ -20,9 +21,11 @@ __all__ = [
     "PictureFacts",
     "Still",
     "load",
+    "load_ending",
     "look",
     "open_picture",
     "prepare",
+    "role_of_ending",
     "save",
     "stage",
 ]
@@ -40,3 +43,17 @@ def prepare(source: Path, mask: Path | None, recipe: PrepareRecipe, into: Path, 
     picture = open_picture(source, max_pixels=recipe.max_pixels * scale * scale, page=page)
     masked = None if mask is None else open_picture(mask, max_pixels=recipe.max_pixels)
     return save(stage(picture, masked, recipe), into)
+
+
+UNTIL = "until-"
+"""Begins the roles of a second still, the one a clip ends on."""
+
+
+def role_of_ending(role: str) -> str:
+    """The role of a file of the second still that is `role` in its own."""
+    return f"{UNTIL}{role}"
+
+
+def load_ending(files: Mapping[str, Path]) -> Still:
+    """The still that a clip ends on, from all files of an execution. Raises as `load`; KeyError where there is none."""
+    return load({role.removeprefix(UNTIL): path for role, path in files.items() if role.startswith(UNTIL)})

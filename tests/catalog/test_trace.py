@@ -178,3 +178,26 @@ def test_a_stage_that_gives_the_bytes_it_was_given_is_no_ancestor_of_itself(plac
     (root,) = trace(place.catalog, source).roots
     (made_by,) = root.made_from
     assert made_by.id == same.id and [(one.id, one.made_from) for one in made_by.made_from] == [(source, ())]
+
+
+def test_files_of_equal_bytes_are_told_apart_by_what_was_used_beside_them(place: Workplace, tmp_path: Path) -> None:
+    """Two panels of one shape have the same header; and where one clip ends, another begins."""
+
+    def prepared(picture: str, *files: tuple[str, bytes]) -> tuple[str, list[Used]]:
+        (tmp_path / picture).write_bytes(picture.encode())
+        source = place.catalog.ingest(tmp_path / picture)
+        execution = place.begin(f"prepare {picture}", Used("source", artifact=source), stage="prepare")
+        staged = [place.stage(content, role) for role, content in files]
+        made = place.catalog.publish(execution, staged, ran={}, seconds=1)
+        return source, [Used(output.role, artifact=output.sha256) for output in made.outputs]
+
+    first, _ = prepared("a", ("header", b"16x9"), ("still", b"A"), ("until-still", b"B"))
+    second, used = prepared("b", ("header", b"16x9"), ("still", b"B"), ("until-still", b"A"))
+    master = place.make("animate", b"master", *used, stage="animate", engine="svd")
+    (root,) = trace(place.catalog, master.outputs[0].sha256).roots
+    told, sources = [root], set[str]()
+    while told:
+        node = told.pop()
+        told += node.made_from
+        sources |= {node.id} if node.role == "source" else set()
+    assert sources == {second} != {first}

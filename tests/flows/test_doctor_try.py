@@ -27,6 +27,7 @@ from tasks.trial_sheet import CELL
 from tests.svd_checkpoints import tiny_checkpoint
 from tests.workroom import Workroom
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 Said = pytest.CaptureFixture[str]
 SMALL = {"16:9": "small_wide", "9:16": "small_tall"}
 TINY = tuple(f"--set={key}" for key in ("svd.canvas=[256, 128]", "svd.steps=2", "seconds=0.5", "speed=draft"))

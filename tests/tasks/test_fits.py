@@ -14,7 +14,7 @@ from tasks.planner.device import CPU, Device
 from tasks.planner.facts import Facts, facts_of
 from tasks.planner.fits import fits, needs_of, pools_of
 from tasks.planner.means import means_of_workers
-from tasks.planner.plan import PLAN_VERSION, Means
+from tasks.planner.plan import PLAN_VERSION, UNTIL_VERSION, Means
 from tasks.planner.scene import SCENE_VERSION
 from tests.tasks.asked import ask, plan, refusal
 from tests.tasks.svd_means import HERE
@@ -66,7 +66,7 @@ def accepted(room: Workroom, *workers: tuple[str, Facts]) -> Means:
 def test_a_machine_tells_what_it_has(cpu: Facts) -> None:
     assert {"camera", "flow", "realesrgan/ncnn"} <= set(cpu.engines["can"])
     assert {"h264", "hevc", "prores", "ffv1"} <= set(cpu.engines["codecs"])
-    assert cpu.engines["plan_version"] == SCENE_VERSION > PLAN_VERSION and cpu.engines["cores"] >= 1
+    assert cpu.engines["plan_version"] == UNTIL_VERSION > SCENE_VERSION > PLAN_VERSION and cpu.engines["cores"] >= 1
     assert cpu.device == CPU and cpu.device_told == "cpu"
     assert (cpu.memory_bytes or 0) > 2**28
     assert len(cpu.weights["realesrgan-x4plus.bin"]) == 64
@@ -110,10 +110,10 @@ def test_an_encoder_that_is_not_there_is_named(cpu: Facts) -> None:
 
 
 def test_older_code_gives_a_newer_plan_back_without_reading_it(cpu: Facts) -> None:
-    newer = planned(HERE, engine="camera") | {"version": SCENE_VERSION + 1}
+    newer = planned(HERE, engine="camera") | {"version": UNTIL_VERSION + 1}
     needs = needs_of([newer]) | {"engines": ["what nobody knows yet"]}
     (why,) = fits(needs, cpu)
-    assert f"version {SCENE_VERSION + 1}" in why and "upgrade" in why
+    assert f"version {UNTIL_VERSION + 1}" in why and "upgrade" in why
 
 
 def test_a_parent_without_a_card_plans_svd_for_those_that_have_one(room: Workroom, cpu: Facts) -> None:

@@ -42,6 +42,18 @@ def test_a_true_clip_has_no_fault() -> None:
     assert drifted(found, Limits(0.1, 0.999, 0.1)) is None
 
 
+def test_a_clip_between_two_pictures_is_held_to_them_at_its_ends_alone() -> None:
+    measures, (first, _), (last, _) = Measures(), draw(path(0)), draw(path(5))
+    measures.end("first", first, first)
+    measures.add(first)
+    measures.add(last)
+    measures.end("last", np.clip(last.astype(int) + 10, 0, 255).astype(np.uint8), last)
+    found = measures.figures()
+    assert found["first_frame_psnr_db"] == 100
+    assert found["last_frame_psnr_db"] == pytest.approx(20 * math.log10(25.5), abs=0.5)
+    assert not {"path_error_px", "product_ssim", "lost_share"} & found.keys()
+
+
 @pytest.mark.parametrize("off", [(0.4, 0.0, 1.0, 0.0), (1.5, -1.0, 1.0, 0.0), (0.0, 0.0, 1.02, 0.0), (0, 0, 1, 0.015)])
 def test_path_error_is_how_far_the_product_is_from_its_path(off) -> None:
     wrong = Similarity(*off, 0.0)
