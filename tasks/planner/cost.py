@@ -38,7 +38,7 @@ def cost_of(plan: Mapping[str, Any], speeds: Speeds, means: Means) -> Cost:
     seconds = gpu = 0.0
     new = 0
     for shared in shot.renditions:
-        spent = seconds_of(shared, shot.picture.pixels, here, shared.deliveries)
+        spent = seconds_of(shared, shot.picture, here, shared.deliveries)
         seconds += sum(spent.values())
         if means.device.kind == "cuda":
             gpu += spent.get(SVD, 0.0) + (spent.get(UPSCALE, 0.0) if means.torch_upscale else 0.0)
