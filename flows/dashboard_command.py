@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-from enum import StrEnum
 from typing import Annotated, Final
 
 import typer
 
 from catalog.catalog import Catalog
 from dashboard.errors import Refused
+from dashboard.roles import Role
 from dashboard.settings import LOOPBACK, DashboardSettings, Rates
 from dashboard.tokens import Tokens
 from flows import log_lines
@@ -25,14 +25,6 @@ _GRACE_SECONDS: Final = 3
 tokens = typer.Typer(name="token", help="Tokens that open the dashboard from elsewhere.", no_args_is_help=True)
 
 NAME = Annotated[str, typer.Argument(help="Whose it is, as the audit will name them.", show_default=False)]
-
-
-class Role(StrEnum):
-    """What a token opens."""
-
-    VIEWER = "viewer"
-    REVIEWER = "reviewer"
-    OPERATOR = "operator"
 
 
 def dashboard(
@@ -110,13 +102,13 @@ def add(
 ) -> int:
     """Make a token and print it, once: only its digest is kept."""
     try:
-        word = _tokens().add(name, role.value)
+        word = _tokens().add(name, role)
     except Refused as error:
         raise _as_input(error) from error
     if as_json:
-        print_json({"name": name, "role": role.value, "token": word})
+        print_json({"name": name, "role": role, "token": word})
     else:
-        said(f"{name} comes in as {role.value} with: {word}")
+        said(f"{name} comes in as {role} with: {word}")
     return 0
 
 

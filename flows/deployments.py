@@ -50,9 +50,7 @@ def deployments(reconcile_seconds: float = 60.0) -> tuple[Deployment, ...]:
             "flows.product_broll.product_broll",
             "cpu",
             CONTROL,
-            "Product photos become clips; nightly once it has a manifest and its schedule is switched on.",
-            cron="0 1 * * *",
-            active=False,
+            "Product photos become clips.",
         ),
         Deployment(
             "storyboard_animation",

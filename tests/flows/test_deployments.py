@@ -35,12 +35,12 @@ def test_a_server_learns_pools_queues_and_deployments_and_keeps_what_a_person_ch
         assert order.index("urgent") < order.index("normal") < order.index("low")
     assert PRIORITIES == ("urgent", "normal", "low")
     with get_client(sync_client=True) as client:
-        nightly = client.read_deployment_by_name("product_broll/product-broll")
-        assert [one.active for one in nightly.schedules] == [False], "it has no manifest yet"
-        client.update_deployment_schedule(nightly.id, nightly.schedules[0].id, active=True)
+        nightly = client.read_deployment_by_name("upkeep/upkeep")
+        assert [one.active for one in nightly.schedules] == [True]
+        client.update_deployment_schedule(nightly.id, nightly.schedules[0].id, active=False)
         apply(30.0)
-        again = client.read_deployment_by_name("product_broll/product-broll")
-        assert [one.active for one in again.schedules] == [True]
+        again = client.read_deployment_by_name("upkeep/upkeep")
+        assert [one.active for one in again.schedules] == [False]
         (beat,) = client.read_deployment_by_name("reconcile/reconcile").schedules
         assert beat.schedule.interval.total_seconds() == 30.0  # type: ignore[union-attr]
         render = client.read_deployment_by_name("render/gpu")
