@@ -1,4 +1,4 @@
-"""Submit, resume, cancel, retry, set aside, make another, review: what the pages' buttons do."""
+"""Submit, resume, cancel, retry, set aside, make another, review, send on: what the pages' buttons do."""
 
 from __future__ import annotations
 
@@ -68,6 +68,12 @@ def resume(run_id: Name, who: Operator, desk: TheDesk) -> Said:
 def cancel(run_id: Name, who: Operator, desk: TheDesk) -> Said:
     """Stop a run."""
     return _done(desk, lambda: desk.actions.cancel(who.name, run_id))
+
+
+@router.post("/runs/{run_id}/send", status_code=202)
+def send(run_id: Name, who: Reviewer, desk: TheDesk) -> Said:
+    """Export what is approved of a run, as it changed."""
+    return _done(desk, lambda: desk.actions.send(who.name, run_id))
 
 
 @router.post("/shots/retry", status_code=202)

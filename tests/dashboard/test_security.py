@@ -92,7 +92,7 @@ def test_who_has_no_token_is_asked_for_one(guarded: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "may"), [("viewer", set()), ("reviewer", set()), ("operator", {"retry", "resume", "cancel"})]
+    ("role", "may"), [("viewer", set()), ("reviewer", {"send"}), ("operator", {"send", "retry", "resume", "cancel"})]
 )
 def test_a_role_does_what_is_its_own(
     guarded: TestClient, words: Mapping[str, str], asked: Asked, gallery: Gallery, role: str, may: set[str]
@@ -102,7 +102,8 @@ def test_a_role_does_what_is_its_own(
     page = guarded.get(f"/runs/{run_id}")
     assert page.status_code == 200 and ("/do/retry" in page.text) == (role == "operator")
     browser = Browser(guarded)
-    for what, path in (("retry", "/do/retry"), ("resume", f"/do/resume/{run_id}"), ("cancel", f"/do/cancel/{run_id}")):
+    for what in ("retry", "resume", "cancel", "send"):
+        path = "/do/retry" if what == "retry" else f"/do/{what}/{run_id}"
         answer = browser.post(path, shot=f"{run_id}.00003")
         assert answer.status_code == (200 if what in may else 403), answer.text
     assert {call[0] for call in asked.calls} == may
