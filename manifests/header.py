@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -21,6 +22,14 @@ def _sound_template(template: str) -> str:
         told = {"what": f"{template!r}: {fault}", "remedy": f"try {DEFAULT_TEMPLATE}"}
         raise PydanticCustomError("BAD_TEMPLATE", "{what}", told)
     return template
+
+
+def _sound_review(policy: str) -> str:
+    if re.fullmatch(r"all|flagged|sample (100|[1-9]?[0-9])%", policy):
+        return policy
+    raise PydanticCustomError(
+        "BAD_REVIEW", "{what}", {"what": f"{policy!r} is no way to review", "remedy": "try all, flagged or sample 5%"}
+    )
 
 
 class Out(Part):
@@ -98,6 +107,10 @@ class Header(Part):
     profile: Name | None = Field(default=None, description="The profile of rows that name none.")
     scenes: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}$")], Scene] = Field(
         default={}, max_length=200, description="Files that rows are cut together into, by name."
+    )
+    review: Annotated[str, AfterValidator(_sound_review)] = Field(
+        default="all",
+        description="What the run's review page shows: all, flagged, or sample 5% of the others too.",
     )
     schedule: Schedule | None = Field(default=None, description="When it is run by itself: `dailies schedule apply`.")
     limits: Limits = Field(default=Limits.model_construct(), description="Guards.")

@@ -109,6 +109,7 @@ def _load(path: Path, overrides: Sequence[str], problems: list[Problem]) -> Mani
         shots=(),
         scenes={name: _located(name, scene, items.pictures, written, file, problems) for name, scene in scenes.items()},
         schedule=head.schedule,
+        review=head.review,
     )
     manifest = items.collected(manifest)
     return manifest if problems else dataclasses.replace(manifest, sha256=manifest.digest())

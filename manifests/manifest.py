@@ -75,8 +75,8 @@ class Manifest:
     """What people asked for, complete and checked: paths absolute, ids and output names unique.
 
     `refused` are the rows that are left out, `scenes` what rows are cut together into. `sha256` is the digest of the
-    canonical JSON of `resolved()`; it does not change when the folder moves. `schedule` says when, not what: it is no
-    part of that.
+    canonical JSON of `resolved()`; it does not change when the folder moves. `schedule` and `review` say when, and what
+    people look at, not what is made: they are no part of that.
     """
 
     version: int
@@ -91,6 +91,7 @@ class Manifest:
     refused: tuple[Refused, ...] = ()
     scenes: Mapping[str, Scene] = field(default_factory=dict[str, Scene])
     schedule: Schedule | None = None
+    review: str = "all"
     sha256: str = ""
 
     def resolved(self) -> dict[str, Any]:
@@ -130,7 +131,7 @@ class Manifest:
 
     def head(self) -> dict[str, Any]:
         """`resolved()` without its items, and how many there are: what a run keeps beside its shots."""
-        return self._head() | {"items": len(self.items), "shots": len(self.shots)}
+        return self._head() | {"items": len(self.items), "shots": len(self.shots), "review": self.review}
 
     def _head(self) -> dict[str, Any]:
         refused = [{"key": row.key, "codes": [problem.code for problem in row.problems]} for row in self.refused]

@@ -31,7 +31,7 @@ from catalog.trace import trace
 from dashboard.api.words import FAULTS, After, Before, Cursor, Day, Limit, Name, Word
 from dashboard.auth import Viewer
 from dashboard.desk import Desk, desk_of
-from dashboard.pages.review import POLICIES
+from dashboard.pages.review import policies_of
 from dashboard.pages.search import day_of
 from dashboard.pages.today import HOURS, RUNNING
 
@@ -216,7 +216,7 @@ def review(
     limit: Limit = 50,
 ) -> Sequence[ReviewItem]:
     """What waits for a verdict, the furthest outlier first."""
-    return facts.review_queue(desk.catalog, run_id=run, policy=POLICIES[policy][1], after=after, limit=limit)
+    return facts.review_queue(desk.catalog, run_id=run, policy=policies_of({})[1][policy][1], after=after, limit=limit)
 
 
 @router.get("/review/progress")
@@ -224,7 +224,7 @@ def progress(
     who: Viewer, desk: TheDesk, run: Word = None, policy: Literal["all", "sample", "flagged"] = "all"
 ) -> ReviewProgress:
     """How far it has come."""
-    return facts.review_progress(desk.catalog, run_id=run, policy=POLICIES[policy][1])
+    return facts.review_progress(desk.catalog, run_id=run, policy=policies_of({})[1][policy][1])
 
 
 @router.get("/costs")

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from catalog import facts
 from catalog.facts import Policy, ReviewItem
+from catalog.queries import manifest_of
 from dashboard.auth import Reviewer, Viewer
 from dashboard.desk import Desk, desk_of
 from dashboard.errors import Refused
@@ -23,11 +24,9 @@ router = APIRouter()
 
 STRIP: Final = 14
 GRID: Final = 48
-POLICIES: Final[Mapping[str, tuple[str, Policy]]] = {
-    "all": ("Everything", facts.Everything()),
-    "sample": ("Flagged and 5 of 100", facts.Sample(5.0)),
-    "flagged": ("Flagged", facts.Flagged()),
-}
+SAMPLE: Final = 5
+"""Of a hundred unflagged ones, where a manifest does not say how many."""
+POLICIES: Final = ("all", "sample", "flagged")
 VERDICTS: Final = ("approved", "rejected", "redo")
 MOST: Final = 500
 
@@ -37,7 +36,10 @@ Asked = Annotated[Form, Depends(form_of)]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a reviewer is: of which run and policy, after which item, one by one or in a grid."""
+    """Where a reviewer is: of which run and policy, after which item, one by one or in a grid.
+
+    `policy` is "" where nobody chose one: then the run's manifest says.
+    """
 
     run: str
     policy: str
@@ -47,16 +49,13 @@ class Place:
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Place:
         """From an address or a form; what is not known is the usual."""
-        policy = given.get("policy", "all")
-        view = given.get("view") == "grid"
-        return cls(
-            given.get("run", "")[:80], policy if policy in POLICIES else "all", given.get("after", "")[:80], view
-        )
+        policy, view = given.get("policy", ""), given.get("view") == "grid"
+        return cls(given.get("run", "")[:80], policy if policy in POLICIES else "", given.get("after", "")[:80], view)
 
     def address(self, **changes: str) -> str:
         """The address of a place like this one."""
         here = {"run": self.run, "policy": self.policy, "view": "grid" if self.grid else "", "after": self.after}
-        told = {name: value for name, value in (here | changes).items() if value and (name, value) != ("policy", "all")}
+        told = {name: value for name, value in (here | changes).items() if value}
         return f"/review?{urlencode(told)}" if told else "/review"
 
 
@@ -113,7 +112,10 @@ def _page(request: Request, desk: Desk, place: Place, told: Mapping[str, Any] | 
 
 def read(desk: Desk, place: Place) -> Mapping[str, Any]:
     """The queue from this place on, and how far it has come."""
-    run_id, policy = place.run or None, POLICIES[place.policy][1]
+    run_id = place.run or None
+    asked, known = policies_of(manifest_of(desk.catalog, place.run) if place.run else {})
+    chosen = place.policy or asked
+    policy = known[chosen][1]
     limit = GRID + 1 if place.grid else STRIP
     items = facts.review_queue(desk.catalog, run_id=run_id, policy=policy, after=place.after or None, limit=limit)
     return {
@@ -121,10 +123,23 @@ def read(desk: Desk, place: Place) -> Mapping[str, Any]:
         "more": place.address(after=items[GRID - 1].cursor) if len(items) > GRID else "",
         "places": _places(place, items),
         "progress": facts.review_progress(desk.catalog, run_id=run_id, policy=policy),
-        "policies": [(name, words, place.address(policy=name, after="")) for name, (words, _) in POLICIES.items()],
+        "policies": [
+            (words, place.address(policy=name, after=""), name == chosen) for name, (words, _) in known.items()
+        ],
         "other_view": place.address(view="" if place.grid else "grid", after=""),
         "skip": place.address(after=items[0].cursor) if items else "",
         "run": facts.run_card(desk.catalog, place.run) if place.run else None,
+    }
+
+
+def policies_of(manifest: Mapping[str, Any]) -> tuple[str, Mapping[str, tuple[str, Policy]]]:
+    """What a manifest's `review:` asks for (`all`, `flagged` or `sample N%`), and all there are, by name."""
+    name, _, share = str(manifest.get("review", "all")).partition(" ")
+    sample = int(share.removesuffix("%")) if share.removesuffix("%").isdecimal() else SAMPLE
+    return name if name in POLICIES else "all", {
+        "all": ("Everything", facts.Everything()),
+        "sample": (f"Flagged and {sample} of 100", facts.Sample(sample)),
+        "flagged": ("Flagged", facts.Flagged()),
     }
 
 

@@ -1,7 +1,8 @@
-"""How soon pages are there: `python -m tests.benchmarks.first_paint [--artifacts N --shots N --runs N]`.
+"""How soon pages are there: `python -m tests.benchmarks.first_paint [--postgres] [--artifacts N --shots N --runs N]`.
 
-A seeded catalog on SQLite, the dashboard on loopback, Debian's Chromium: the largest contentful paint of *Today*, a
-browser of its own for each load, so that nothing is kept from the one before; and the server's time for every page.
+A seeded catalog on SQLite or PostgreSQL, the dashboard on loopback, Debian's Chromium: the largest contentful paint of
+*Today*, a browser of its own for each load, so that nothing is kept from the one before; and the server's time for every
+page.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -23,6 +25,7 @@ from dashboard import shared
 from tests.benchmarks.bars import Bar, show
 from tests.dashboard.browser import listening, opened
 from tests.dashboard.gallery import Gallery
+from tests.postgres import Postgres
 
 LOADS, ASKED = 7, 30
 PAINT_SECONDS, SERVER_SECONDS = 1.0, 0.150
@@ -81,13 +84,16 @@ def main() -> None:
     options.add_argument("--artifacts", type=int, default=50_000)
     options.add_argument("--shots", type=int, default=10_000)
     options.add_argument("--runs", type=int, default=100)
+    options.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own, not on SQLite")
     options.add_argument("--quick", action="store_true", help="only see that it runs")
     asked = options.parse_args()
     if asked.quick:
         asked.artifacts, asked.shots, asked.runs = 2_000, 400, 8
     shared.ALONE_SECONDS = 0.0  # every answer is read anew
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(prefix="dailies-") as name, ExitStack() as stack:
         folder, url = Path(name), f"sqlite:///{name}/catalog.db"
+        if asked.postgres:
+            url = stack.enter_context(Postgres(folder / "pg")).new()
         seed = [sys.executable, "-m", "tests.benchmarks.seed_catalog", "--url", url, "--store", f"{name}/store"]
         sizes = {"--artifacts": asked.artifacts, "--shots": asked.shots, "--runs": asked.runs}
         subprocess.run([*seed, *(str(word) for pair in sizes.items() for word in pair)], check=True)
@@ -101,7 +107,8 @@ def main() -> None:
     print(f"loads of Today: {', '.join(f'{one:.2f}' for one in painted)} s")
     bars = [Bar("first meaningful paint of Today, median", statistics.median(painted), "s", PAINT_SECONDS)]
     bars += [Bar(f"{name}, p95 of the server", at, "s", SERVER_SECONDS) for name, at in pages.items()]
-    show(f"pages over {asked.artifacts:,} artifacts, {asked.shots:,} shots, {asked.runs} runs on SQLite", bars)
+    where = "PostgreSQL" if asked.postgres else "SQLite"
+    show(f"pages over {asked.artifacts:,} artifacts, {asked.shots:,} shots, {asked.runs} runs on {where}", bars)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ class Gallery:
         name: str = "Spring counter",
         title: str = "",
         scheduled: Scheduled | None = None,
+        review: str = "all",
         **facts: object,
     ) -> str:
         rendition = NewRendition("160x90@12", 160, 90, "12", 12)
@@ -74,7 +75,7 @@ class Gallery:
             name=name,
             kind="product",
             manifest_sha256="0" * 64,
-            manifest={"name": name},
+            manifest={"name": name, "review": review},
             triggered_by="tester",
             out_folder=str(self.folder / "out"),
             shots=shots,

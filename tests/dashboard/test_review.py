@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from catalog import facts
 from dashboard.app import create_app
+from dashboard.pages.review import policies_of
 from dashboard.settings import DashboardSettings
 from flows.actions import FlowActions
 from flows.settings import Settings
@@ -103,3 +104,28 @@ def test_a_viewer_judges_nothing(
     assert ("data-verdict" in page) == (role != "viewer")
     answer = Browser(guarded, "/review").post("/do/review", delivery="d", verdict="approved")
     assert answer.status_code == status
+
+
+def test_a_manifest_says_what_of_its_run_is_reviewed(real: Browser, gallery: Gallery) -> None:
+    """Whoever wants more says so, and the verdict leads on with that."""
+    run_id = gallery.submit(3, review="flagged")
+    for claim, seed in zip(gallery.claim(run_id, gallery.shots(run_id, 3)), [1, 9, 3], strict=True):
+        gallery.deliver(claim, seed)
+    page = real.client.get(f"/review?run={run_id}").text
+    assert shown(page).endswith("00002") and "0 of 1 judged" in page and 'aria-current="true">Flagged</a>' in page
+    page = real.client.get(f"/review?run={run_id}&policy=all").text
+    assert "0 of 3 judged" in page
+    answer = real.post(
+        "/do/review", deliveries="", delivery=chosen(page), verdict="redo", next="1", run=run_id, policy="all"
+    )
+    assert "1 of 3 judged" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("said", "chosen_policy", "words"),
+    [("all", "all", "5 of 100"), ("flagged", "flagged", "5 of 100"), ("sample 12%", "sample", "12 of 100")],
+)
+def test_what_a_manifest_may_say_of_its_review(said: str, chosen_policy: str, words: str) -> None:
+    found, known = policies_of({"review": said})
+    assert found == chosen_policy and words in known["sample"][0]
+    assert policies_of({}) == policies_of({"review": "all"}), "runs of an older Dailies"

@@ -80,6 +80,7 @@ def test_a_bad_key_is_told_with_what_was_wanted(space: Workspace, asked: str, co
         ("version: 1\nprofil: x\nrows: [{id: a, source: a.png}]\n", "UNKNOWN_KEY", 2, "did you mean profile?"),
         ("version: 1\nprofile: x\nrows: [{id: a, source: a.png}]\n", "UNKNOWN_PROFILE", 2, "x"),
         ("version: 1\nroots: [nowhere]\nrows: []\n", "ROOT_MISSING", 2, "nowhere"),
+        ("version: 1\nreview: sample 500%\nrows: [{id: a, source: a.png}]\n", "BAD_REVIEW", 2, "sample 5%"),
         ("version: 1\nout: {template: '../{id}'}\nrows: [{id: a, source: a.png}]\n", "BAD_TEMPLATE", 2, ".."),
         (
             "version: 1\nout: {template: '{idd}'}\nrows: [{id: a, source: a.png}]\n",
