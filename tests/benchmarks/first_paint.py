@@ -1,8 +1,8 @@
 """How soon pages are there: `python -m tests.benchmarks.first_paint [--postgres] [--artifacts N --shots N --runs N]`.
 
 A seeded catalog on SQLite or PostgreSQL, the dashboard on loopback, Debian's Chromium: the largest contentful paint of
-*Today*, a browser of its own for each load, so that nothing is kept from the one before; and the server's time for every
-page.
+*Today*, a browser of its own for each load, so that nothing is kept from the one before; and the server's time for
+every page.
 """
 
 from __future__ import annotations
