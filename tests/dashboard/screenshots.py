@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from PIL import Image
 
 from catalog import Catalog
 from catalog.queries import deliveries_of, list_runs, shots_of
+from catalog.schedules import NewSchedule
+from dashboard.settings import Rates
 from flows.settings import Settings
 from tests.dashboard.browser import listening, opened
 from tests.dashboard.gallery import Gallery
@@ -64,14 +67,21 @@ def fill(home: Path, folder: Path) -> None:
     (manifests / "late.yaml").write_text(UNREADABLE)
     for manifest in (EXAMPLES / "products.yaml", EXAMPLES / "storyboard.yaml", manifests / "late.yaml"):
         subprocess.run(
-            [sys.executable, "-m", "flows.cli", "run", str(manifest), "--out", str(folder / manifest.stem)],
-            env={**os.environ, "DAILIES_HOME": str(home), "DAILIES_PRICE_CPU_HOUR": "0.4", "DAILIES_CURRENCY": "€"},
+            [Path(sys.executable).with_name("dailies"), "run", str(manifest), "--out", str(folder / manifest.stem)],
+            env={**os.environ, "DAILIES_HOME": str(home)},
             check=False,  # one picture cannot be read
         )
 
 
 def judge(catalog: Catalog) -> None:
-    """Some clips of the oldest run are approved, one is to be done again."""
+    """Some clips of the oldest run are approved, one is to be done again; and the next night is scheduled."""
+    at = datetime.now(UTC).replace(hour=23, minute=0, second=0) + timedelta(days=1)
+    nightly = NewSchedule(
+        name="spring-counter", manifest="/srv/shop/spring.yaml", kind="product", cron="0 1 * * *",
+        timezone="Europe/Berlin", done_by="07:00", budget_gpu_seconds=None, budget_bytes=None, late_seconds=21_600.0,
+        overlap="skip", shrink=0.5, ping=None, next_at=at,
+    )  # fmt: skip
+    catalog.put_schedule(nightly, "anna")
     rows = deliveries_of(catalog, run_id=list_runs(catalog)[-1].id)
     items = list(dict.fromkeys(row.item for row in rows))
     for item, verdict in zip(items, ("approved", "approved", "redo"), strict=False):
@@ -99,7 +109,7 @@ def pages_of(catalog: Catalog) -> Mapping[str, str]:
 def taken(house: House, folder: Path, look: str) -> dict[str, Image.Image]:
     """A picture of what a screen shows of every page."""
     found: dict[str, Image.Image] = {}
-    with listening(house) as address, opened(folder, **LOOKS[look]) as page:
+    with listening(house, rates=Rates(1.9, 0.4, "€")) as address, opened(folder, **LOOKS[look]) as page:
         for name, path in pages_of(house.catalog).items():
             page.goto(address + path)
             page.wait_for_timeout(1_500)  # posters are made the first time, charts drawn
