@@ -36,7 +36,7 @@ LOOKS: Mapping[str, Mapping[str, Any]] = {
 }
 GAP, PAPER = 24, (233, 231, 227)
 COLUMNS = {"light": 2, "dark": 2, "phone": 4}
-CELL = {"light": 800, "dark": 800, "phone": 390}
+CELL = {"light": 640, "dark": 640, "phone": 300}
 """Width in pixels of one page on its sheet."""
 UNREADABLE = """version: 1
 name: Spring counter
@@ -144,9 +144,9 @@ def main() -> None:
             for look in LOOKS:
                 found = taken(house, Path(name), look)
                 whole = sheet(list(found.values()), COLUMNS[look], CELL[look])
-                whole.save(asked.out / f"pages-{look}.jpg", quality=80, optimize=True)
+                whole.save(asked.out / f"pages-{look}.jpg", quality=72, optimize=True)
                 if look == "light":
-                    found["run"].save(asked.out / "dashboard.jpg", quality=86, optimize=True)
+                    found["run"].save(asked.out / "dashboard.jpg", quality=80, optimize=True)
         finally:
             house.catalog.close()
 

@@ -40,7 +40,7 @@ def test_today_tells_what_starts_next_and_what_did_not(client: TestClient, galle
     told |= {"budget_gpu_seconds": None, "budget_bytes": None, "late_seconds": 60.0, "shrink": 0.5, "ping": None}
     for name, due in (("nightly", now + timedelta(hours=5)), ("weekly", now - timedelta(hours=2)), ("old", None)):
         gallery.catalog.put_schedule(NewSchedule(name=name, manifest=f"/m/{name}.yaml", next_at=due, **told), "anna")
-    gallery.catalog.skip_schedule("nightly", "FEED_SHRANK", "the feed has 3 rows, the last one had 400")
+    gallery.catalog.note_schedule("nightly", "FEED_SHRANK", "the feed has 3 rows, the last one had 400")
     gallery.catalog.switch_schedule("old", None, "anna")
     client.app.state.desk.shared.forget()  # type: ignore[attr-defined]
     page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get("/").text))
