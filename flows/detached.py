@@ -14,6 +14,7 @@ from pathlib import Path
 
 from catalog.queries import run
 from flows import log_lines
+from flows.export import export
 from flows.parent import join, run_parent
 from flows.request import Request
 from flows.settings import Settings
@@ -57,9 +58,8 @@ def main(arguments: Sequence[str]) -> int:
         case "keep":
             _keep(subject)
         case "send":
-            from flows.cli import command
-
-            return command(["export", *more, "--approved", "--run", subject])
+            (folder,) = more
+            return export(Path(folder), subject, approved=True)
         case _:
             raise SystemExit(f"'{what}' is nothing that is done here: wanted run, resume, keep or send")
     return 0
