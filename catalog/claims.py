@@ -18,8 +18,8 @@ from catalog.dialect import clock, upsert
 from catalog.errors import StaleClaim
 from catalog.failpoints import reach
 from catalog.ledger import Ledger, chunks
+from catalog.new_shots import NewRendition
 from catalog.notices import notice_of_quarantine
-from catalog.runs import NewRendition
 from catalog.shot_order import alone
 from catalog.statements import Lookup
 from catalog.tables import Batch, Rendition, Run, Shot, Worker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from itertools import islice
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from catalog.ids import new_id, shot_id
 from catalog.json_text import JsonText
 from catalog.keeping import GOING, UNPAUSED
 from catalog.ledger import Ledger, chunks, write_audit
+from catalog.new_shots import NewShot
 from catalog.notices import notice_of_end, notice_of_refused
 from catalog.schedules import Scheduled, take_turn
 from catalog.shot_order import reopen_awaiting
@@ -27,46 +28,6 @@ Priority = Literal["urgent", "normal", "low"]
 ENDED = ("done", "failed", "cancelled")
 WRITTEN_AT_ONCE = 500
 """Shots in memory while a run is written down."""
-
-
-@dataclass(frozen=True)
-class NewRendition:
-    """One aspect, size and rate of a shot; `rate` is a fraction as text."""
-
-    name: str
-    width: int
-    height: int
-    rate: str
-    frames: int
-
-
-def _nothing() -> Mapping[str, Any]:
-    return {}
-
-
-@dataclass(frozen=True)
-class NewShot:
-    """One clip to make, as planned. `key` (item and variant) is unique within the run and stable between runs.
-
-    A shot that needs no work is submitted `done`, one that cannot be made `quarantined` with its error.
-    """
-
-    key: str
-    item: str
-    variant: str = ""
-    line: int | None = None
-    ask: Mapping[str, Any] | JsonText = field(default_factory=_nothing)
-    plan: Mapping[str, Any] | JsonText = field(default_factory=_nothing)
-    meta: Mapping[str, Any] = field(default_factory=_nothing)
-    state: Literal["waiting", "done", "quarantined"] = "waiting"
-    error_code: str | None = None
-    error_message: str | None = None
-    tags: Sequence[str] = ()
-    renditions: Sequence[NewRendition] = ()
-    reuses: Sequence[tuple[str, str]] = ()
-    """(rendition, delivery): what stands already and serves this shot as it is."""
-    awaits: bool = False
-    """It is made of the others of its run, and worked when all of them have ended."""
 
 
 class RunLedger(Ledger):

@@ -10,7 +10,8 @@ from heapq import merge
 from catalog.catalog import Catalog
 from catalog.deliveries import Delivered
 from catalog.json_text import JsonText
-from catalog.runs import NewRendition, NewShot, Priority
+from catalog.new_shots import NewRendition, NewShot
+from catalog.runs import Priority
 from catalog.schedules import Scheduled
 from manifests.manifest import Item, Refused
 from tasks.execute import intact

@@ -14,8 +14,8 @@ from catalog import Catalog
 from catalog.claims import Claim
 from catalog.executions import Used
 from catalog.made import Made
+from catalog.new_shots import NewRendition, NewShot
 from catalog.publication import Figure, StagedFile
-from catalog.runs import NewRendition, NewShot
 from tests.postgres import shared
 
 

@@ -12,10 +12,10 @@ from sqlalchemy import select, update
 from catalog import Catalog, facts
 from catalog.claims import Claim, Ending
 from catalog.errors import NotFound
+from catalog.new_shots import NewShot
 from catalog.notices import EVENTS, MOST_SHOTS
 from catalog.outbox import Due
 from catalog.queries import notice_targets, tellings_of
-from catalog.runs import NewShot
 from catalog.tables import Incident, Notice, NoticeDelivery
 from tests.catalog.conftest import Workplace
 

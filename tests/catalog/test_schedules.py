@@ -12,9 +12,9 @@ from catalog.catalog import Catalog
 from catalog.deliveries import NewDelivery, Reuse
 from catalog.errors import CatalogError, NotFound
 from catalog.facts import night, review_progress, schedule, schedules
+from catalog.new_shots import NewRendition, NewShot
 from catalog.queries import incidents_of, run
 from catalog.retirement import retired_since
-from catalog.runs import NewRendition, NewShot
 from catalog.schedules import NewSchedule, Scheduled
 from catalog.tables import Delivery, Incident, Run
 from tests.catalog.conftest import Workplace

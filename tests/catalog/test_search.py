@@ -12,7 +12,7 @@ from sqlalchemy import update
 from catalog import facts
 from catalog.dialect import clock
 from catalog.errors import CatalogError
-from catalog.runs import NewShot
+from catalog.new_shots import NewShot
 from catalog.tables import Execution
 from tests.catalog.conftest import Workplace
 from tests.catalog.test_facts import PLAN, deliver

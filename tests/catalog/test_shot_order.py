@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog import queries
 from catalog.claims import Claim
-from catalog.runs import NewRendition, NewShot
+from catalog.new_shots import NewRendition, NewShot
 from tests.catalog.conftest import Workplace
 
 

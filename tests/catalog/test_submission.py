@@ -12,7 +12,8 @@ from catalog import queries
 from catalog.catalog import Catalog
 from catalog.errors import CatalogError, NotFound
 from catalog.json_text import JsonText, dumps
-from catalog.runs import WRITTEN_AT_ONCE, NewRendition, NewShot
+from catalog.new_shots import NewRendition, NewShot
+from catalog.runs import WRITTEN_AT_ONCE
 from tests.catalog.conftest import Workplace
 
 

@@ -15,8 +15,8 @@ from catalog.artifacts import Figure
 from catalog.claims import Claim
 from catalog.deliveries import NewDelivery
 from catalog.executions import Used
+from catalog.new_shots import NewRendition, NewShot
 from catalog.publication import StagedFile
-from catalog.runs import NewRendition, NewShot
 from catalog.schedules import Scheduled
 
 HOSTILE = "<script>alert(1)</script>"
