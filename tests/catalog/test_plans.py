@@ -155,6 +155,7 @@ PARTIAL = ("_publishing", "_leases", "_current", "_waiting", "_planned")
 """Indexes of nothing but what is under way: reading all of one is no reading of the table."""
 
 SMALL = {"runs", "batches", "workers", "licence_grants", "compatibility", "incidents", "duties", "weights", "pictures"}
+SMALL |= {"notice_targets"}
 """Tables of at most some hundred rows here: PostgreSQL reads them whole because that is quicker."""
 
 

@@ -44,7 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workroom:
 
 
 _SMALL = """
-import importlib, sys
+import importlib, os, sys
 from flows.cli import main
 from tests.workroom import teach_small_presets
 
@@ -53,9 +53,12 @@ def put(name, value):
     setattr(importlib.import_module(module), attribute, value)
 
 teach_small_presets(put)
+for number in os.environ.get("NUMBERS", "").split():
+    name, _, value = number.partition("=")
+    put(name, float(value))
 main()
 """
-"""`dailies` that knows the small presets."""
+"""`dailies` that knows the small presets; NUMBERS has others for its constants, such as `flows.keeper.POLL_SECONDS=9`."""
 ROOT = Path(__file__).parents[2]
 
 Start = Callable[..., "subprocess.Popen[str]"]

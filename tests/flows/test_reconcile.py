@@ -103,14 +103,18 @@ def test_a_run_goes_on_after_prefects_own_database_is_gone(home: Workroom, daili
     whole(home, 2)
 
 
+QUICK = "flows.keeper.LONGEST_KEEP=1.5 flows.keeper.PREFECT_SECONDS=0.2"
+"""A keeper that says twice a second that it lives, and asks Prefect each time."""
+
+
 def test_a_person_cancels_on_prefects_page(home: Workroom, dailies: Start) -> None:
     from uuid import UUID
 
     from prefect.client.orchestration import get_client
     from prefect.states import Cancelled
 
-    shots = 90  # the run asks Prefect every ten seconds; it must last for several such times on any machine
-    running = dailies("run", str(manifest_of(home, shots)))
+    shots = 90  # the run must last for some of those seconds on any machine
+    running = dailies("run", str(manifest_of(home, shots)), NUMBERS=QUICK)
     run_id = when_delivered(home, running, 1)
     with home.tools() as tools:
         flow_run_id = run(tools.catalog, run_id).flow_run_id
