@@ -58,7 +58,7 @@ for number in os.environ.get("NUMBERS", "").split():
     put(name, float(value))
 main()
 """
-"""`dailies` that knows the small presets; NUMBERS has others for its constants, such as `flows.keeper.POLL_SECONDS=9`."""
+"""`dailies` that knows the small presets; NUMBERS has others for its constants: `flows.keeper.POLL_SECONDS=9`."""
 ROOT = Path(__file__).parents[2]
 
 Start = Callable[..., "subprocess.Popen[str]"]
