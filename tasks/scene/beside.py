@@ -18,22 +18,26 @@ from tasks.whole import write_whole
 log = logging.getLogger("dailies.out")
 
 
-def write_beside(catalog: Catalog, shot: ShotRow, delivered: Delivered, file: Path) -> None:
-    """Write the `.srt`, `.vtt` and `.pdf` of a scene's `file`, each whole or not at all. `shot`: the scene's own.
+def write_beside(catalog: Catalog, shot: ShotRow, delivered: Delivered, file: Path) -> list[Path]:
+    """Write the `.srt`, `.vtt` and `.pdf` of a scene's `file`, each whole or not at all; which of them there are now.
 
-    Without the fonts there is no PDF, and the log says so.
+    `shot`: the scene's own. Without the fonts there is no PDF, and the log says so.
     """
     from models.errors import EngineError
 
     scene = ScenePlan.model_validate(shot.plan)
+    written: list[Path] = []
     if scene.subtitles and (cues := cues_of(scene)):
         rate = Fraction(scene.rate)
         write_whole(file.with_suffix(".srt"), srt(cues, rate).encode())
         write_whole(file.with_suffix(".vtt"), vtt(cues, rate).encode())
+        written += [file.with_suffix(".srt"), file.with_suffix(".vtt")]
     try:
         _write_pdf(scene, _clips(catalog, scene, shot.run_id), delivered, file.with_suffix(".pdf"))
     except EngineError as error:
         log.warning("%s: no PDF was written: %s", file.name, error)
+        return written
+    return [*written, file.with_suffix(".pdf")]
 
 
 def _clips(catalog: Catalog, scene: ScenePlan, run_id: str) -> dict[str, Delivered]:
