@@ -38,6 +38,8 @@ class FlowActions:
 
         One line that is the absolute path of a YAML file names a manifest of this machine.
         """
+        if "\0" in manifest:
+            raise Refused("YAML_BROKEN", "a manifest is text, and this has a NUL in it", "submit YAML", 422)
         path = Path(manifest.strip())
         if "\n" in manifest.strip() or not path.is_absolute() or path.suffix not in (".yaml", ".yml"):
             path = self._kept("manifest", manifest)
