@@ -2,7 +2,7 @@
 
 from catalog.audit import AuditRow, audit_rows
 from catalog.facts.changes import version
-from catalog.facts.costs_page import Cost, costs
+from catalog.facts.costs_page import Cost, costs, total_cost
 from catalog.facts.health_page import DutyRow, Health, WorkerHealth, health
 from catalog.facts.metrics import Counters, StageCounter, counters
 from catalog.facts.nights import Night, night, untold_nights
@@ -93,6 +93,7 @@ __all__ = [
     "stage_chart",
     "store_use",
     "throughput",
+    "total_cost",
     "untold_nights",
     "version",
 ]
