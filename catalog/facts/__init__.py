@@ -6,6 +6,7 @@ from catalog.facts.costs_page import Cost, costs, total_cost
 from catalog.facts.health_page import DutyRow, Health, WorkerHealth, health
 from catalog.facts.metrics import Counters, StageCounter, counters
 from catalog.facts.nights import Night, night, untold_nights
+from catalog.facts.refused import RefusedRows, refused_rows
 from catalog.facts.review_page import (
     Everything,
     Flagged,
@@ -54,6 +55,7 @@ __all__ = [
     "Night",
     "Policy",
     "QueueDepth",
+    "RefusedRows",
     "ReviewClip",
     "ReviewItem",
     "ReviewProgress",
@@ -81,6 +83,7 @@ __all__ = [
     "health",
     "night",
     "queue_depth",
+    "refused_rows",
     "review_progress",
     "review_queue",
     "run_card",
