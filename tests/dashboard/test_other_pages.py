@@ -150,3 +150,13 @@ def test_who_cannot_be_told_is_on_the_health_page(client: TestClient, gallery: G
     client.app.state.desk.shared.forget()  # type: ignore[attr-defined]
     page = client.get("/health").text
     assert "shop cannot be told" in page and "NOTIFY_GONE" in page and "dailies notify test" in page
+
+
+def test_a_review_by_the_api_samples_as_the_runs_manifest_says(client: TestClient, gallery: Gallery) -> None:
+    run_id = gallery.submit(4, review="sample 100%")
+    for seed, claim in enumerate(gallery.claim(run_id, gallery.shots(run_id, 4)), start=1):
+        gallery.deliver(claim, seed)
+    asked = {"run": run_id, "policy": "sample"}
+    assert len(client.get("/api/review", params=asked).json()) == 4
+    assert client.get("/api/review/progress", params=asked).json()["waiting"] == 4
+    assert client.get("/api/review", params=asked | {"run": "nonsense"}).status_code == 404
