@@ -62,7 +62,7 @@ def is_away(row: queries.WorkerRow) -> bool:
 def _workers(desk: Desk) -> Sequence[Mapping[str, Any]]:
     """Those that live, and those that fell silent in the last day."""
     busy = queries.working(desk.catalog)
-    rows = queries.workers(desk.catalog, live=False)
+    rows = queries.workers(desk.catalog, live=False, since_seconds=24 * 3600.0)
     return [
         {
             "worker": row,
@@ -70,5 +70,5 @@ def _workers(desk: Desk) -> Sequence[Mapping[str, Any]]:
             "lost": row.silent_seconds > LIVE_SECONDS,
         }
         for row in rows
-        if row.silent_seconds < 24 * 3600 and row.ended_at is None and not is_away(row)
+        if row.ended_at is None and not is_away(row)
     ]
