@@ -22,6 +22,7 @@ from tasks.approved_folder import write_approved
 from tasks.out_folder import write_out_folder
 from tasks.planner.scene import ScenePlan, is_scene
 from tasks.receivers import PLAIN, Receiver, receiver
+from tasks.scene.clips import clips_of
 from tasks.tools import Tools
 
 _HANDLES: Final = 12
@@ -163,12 +164,12 @@ def _for_editors(
     from tasks.editorial.folder import Sound, write_editor_folder  # timelines are loaded for this alone
 
     plan = _scene(shots_of(tools.catalog, run), run, name)
-    found = tools.catalog.current_deliveries([event.ask_sha256 for event in plan.events if event.ask_sha256])
+    found = clips_of(tools.catalog, plan, run)
     clips: dict[str, Path] = {}
     for event in plan.events:
-        if standing := found.get(event.ask_sha256):
-            tools.catalog.verify(standing[-1].artifact)
-            clips[event.key] = standing[-1].path
+        if (standing := found.get(event.ask_sha256)) is not None:
+            tools.catalog.verify(standing.artifact)
+            clips[event.key] = standing.path
     rate = Fraction(plan.rate)
     sounds = [
         Sound(Path(one.path).stem, tools.catalog.store.path(one.sha256), round(Fraction(one.at) * rate))

@@ -15,6 +15,8 @@ from flows.actions import FlowActions
 from flows.cli import command
 from flows.hand_out import Here
 from flows.request import Request
+from tests.tasks.scene.storyroom import board
+from tests.tasks.scene.storyroom import run as scene_run
 from tests.workroom import Workroom, index_of
 
 Started = list[tuple[str, ...]]
@@ -124,6 +126,20 @@ def test_a_run_that_a_person_has_kept_is_no_incident(
         assert detached.main(list(started[0])) == 0
         assert run(tools.catalog, run_id).state == "cancelled"
         assert incidents_of(tools.catalog, run_id) == []
+
+
+@pytest.mark.usefixtures("small")
+def test_an_editor_gets_clips_that_another_run_has_superseded(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DAILIES_HOME", str(room.settings.home))
+    manifest = board(room, {}, {})
+    first = scene_run(room, manifest)
+    room.picture("p1.png", seed=99)
+    scene_run(room, manifest)
+    folder = room.folder / "editor"
+    assert command(["export", str(folder), "--editor", "--handles", "0", "--run", first.run_id]) == 0
+    assert "has 2 shots of scene s" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
