@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from catalog import facts
 from catalog.catalog import Catalog
-from catalog.facts import Counters, FailureGroup, Health, RunCard, ScheduleFacts
+from catalog.facts import Counters, FailureGroup, Health, RefusedRows, RunCard, ScheduleFacts, StageCounter
 from catalog.queries import WorkerRow
 from dashboard.pages.today import is_away
 from dashboard.settings import Rates
@@ -34,12 +34,14 @@ Row = tuple[Sequence[str], float | None]
 
 @dataclass(frozen=True)
 class Reading:
-    """What the catalog said: counters, health, runs under way with the seconds left to each, failures of a day."""
+    """What the catalog said: counters, health, runs under way with the seconds left to each, failures and rows refused
+    of a day."""
 
     counters: Counters
     health: Health
     runs: Sequence[tuple[RunCard, float | None]]
     failures: Sequence[FailureGroup]
+    refused: Sequence[RefusedRows]
     schedules: Sequence[ScheduleFacts]
 
 
@@ -52,19 +54,25 @@ def read(catalog: Catalog) -> Reading:
         health=facts.health(catalog),
         runs=[(run, facts.eta(catalog, run.id)) for run in going],
         failures=facts.failures_today(catalog, since=now - timedelta(days=1)),
+        refused=facts.refused_rows(catalog, since=now - timedelta(days=1)),
         schedules=facts.schedules(catalog),
     )
 
 
 def metrics_of(found: Reading | None, rates: Rates, rolled_at: float | None) -> Iterator[Metric]:
-    """The metrics of a reading; of None, that the catalog is away. `rolled_at`: when hours were last added up here."""
+    """The metrics of a reading; of None, that the catalog is away. `rolled_at`: when hours were last added up here.
+
+    Before the first time what is added up is left out: from 0, all that ever was would be one increase.
+    """
     yield _gauge("build_info", "1, with the version of Dailies.", ["version"], [([version("dailies")], 1)])
     yield _gauge("catalog_up", "Whether the catalog answers.", [], [([], float(found is not None))])
     rolled = [([], rolled_at)]
     yield _gauge("rollup_timestamp_seconds", "When this dashboard last added up what counters count.", [], rolled)
     if found is not None:
         yield from _work(found)
-        yield from _stages(found.counters, rates)
+        if rolled_at is not None:
+            yield from _ended(found.counters)
+            yield from _stages(found.counters, rates)
         yield from _runs(found, rates)
         yield from _schedules(found.schedules)
         yield from _staff(found)
@@ -75,12 +83,17 @@ def _work(found: Reading) -> Iterator[Metric]:
     counted, health = found.counters, found.health
     shots = [([state], counted.shots.get(state, 0)) for state in (*_WAITS, *_ENDS)]
     yield _gauge("shots", "Shots of runs that have not ended.", ["state"], shots)
-    ended = [([state], counted.shots_ended.get(state, 0)) for state in _ENDS]
-    yield _counter("shots_ended", "Shots that have ended.", ["state"], ended)
     runs = [([state], counted.runs.get(state, 0)) for state in _LIVE]
     yield _gauge("runs", "Runs that have not ended.", ["state"], runs)
     failed = [([group.code], group.shots) for group in found.failures]
     yield _gauge("failed_shots", "Failed and quarantined shots of the runs of a day, by error code.", ["code"], failed)
+    names = ["run", "name"]
+    refused = [([one.run_id, one.name], one.refused) for one in found.refused]
+    yield _gauge(
+        "run_refused_shots", "Shots refused as a run was planned; the newest run of each name, a day.", names, refused
+    )
+    of_all = [([one.run_id, one.name], one.shots) for one in found.refused]
+    yield _gauge("run_shots", "Shots of a run of which some were refused as it was planned.", names, of_all)
     incidents = [([code], count) for code, count in sorted(counted.incidents.items())]
     yield _counter(
         "incidents", "What was survived: workers lost, storage waited for, claims refused.", ["code"], incidents
@@ -99,6 +112,12 @@ def _work(found: Reading) -> Iterator[Metric]:
     yield _gauge("duty_done_timestamp_seconds", "When a duty of the house was last done.", ["duty"], duties)
 
 
+def _ended(counted: Counters) -> Iterator[Metric]:
+    ended = [([state], counted.shots_ended.get(state, 0)) for state in _ENDS]
+    words = "Shots that have ended; those refused as they were planned never began: dailies_failed_shots has them."
+    yield _counter("shots_ended", words, ["state"], ended)
+
+
 def _stages(counted: Counters, rates: Rates) -> Iterator[Metric]:
     names = ["stage", "engine"]
     duration = HistogramMetricFamily("dailies_stage_duration_seconds", "How long executions took.", labels=names)
@@ -107,9 +126,7 @@ def _stages(counted: Counters, rates: Rates) -> Iterator[Metric]:
         duration.add_metric([one.stage, one.engine], edges, one.seconds)
     yield duration
     outcomes = [
-        ([one.stage, one.engine, outcome], count)
-        for one in counted.stages
-        for outcome, count in (("made", one.executions - one.failed), ("failed", one.failed))
+        ([one.stage, one.engine, outcome], count) for one in counted.stages for outcome, count in _outcomes(one)
     ]
     yield _counter("stage_executions", "Executions that have ended.", [*names, "outcome"], outcomes)
     gpu = [([one.stage, one.engine], one.gpu_seconds) for one in counted.stages]
@@ -120,6 +137,11 @@ def _stages(counted: Counters, rates: Rates) -> Iterator[Metric]:
             for one in counted.stages
         ]
         yield _counter("stage_cost", "Money that executions came to, at today's rates.", [*names, "currency"], cost)
+
+
+def _outcomes(one: StageCounter) -> Iterable[tuple[str, int]]:
+    made = one.executions - one.failed - one.void
+    return ("made", made), ("failed", one.failed), ("void", one.void)
 
 
 def _runs(found: Reading, rates: Rates) -> Iterator[Metric]:

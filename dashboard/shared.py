@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from dashboard.live import Live
 
@@ -25,7 +26,8 @@ class Shared:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._lock = threading.Lock()
-        self._reading: dict[Hashable, threading.Lock] = {}
+        self._reading: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
+        """Turns; each is kept by those who wait for it, and by nobody after them."""
         self._answers: OrderedDict[Hashable, tuple[str, float, Any]] = OrderedDict()
 
     def get(self, key: Hashable, read: Callable[[], T]) -> T:
@@ -43,8 +45,7 @@ class Shared:
                 self._answers[key] = (version, time.monotonic(), answer)
                 self._answers.move_to_end(key)
                 while len(self._answers) > _KEPT:
-                    old, _ = self._answers.popitem(last=False)
-                    self._reading.pop(old, None)
+                    self._answers.popitem(last=False)
             return answer
 
     def forget(self) -> None:

@@ -38,6 +38,8 @@ class FlowActions:
 
         One line that is the absolute path of a YAML file names a manifest of this machine.
         """
+        if "\0" in manifest:
+            raise Refused("YAML_BROKEN", "a manifest is text, and this has a NUL in it", "submit YAML", 422)
         path = Path(manifest.strip())
         if "\n" in manifest.strip() or not path.is_absolute() or path.suffix not in (".yaml", ".yml"):
             path = self._kept("manifest", manifest)
@@ -105,7 +107,8 @@ class FlowActions:
     def send(self, who: str, run_id: str) -> str:
         """Fill `approved` in its out folder."""
         found = run(self._catalog, run_id)
-        ready = approvals(self._catalog, [row.delivery.id for row in deliveries_of(self._catalog, run_id=found.id)])
+        served = [row.delivery for row in deliveries_of(self._catalog, run_id=found.id)]
+        ready = approvals(self._catalog, [one.id for one in served if one.state == "current"])
         if not ready:
             raise Refused("NOTHING_APPROVED", f"nothing of {found.name} is approved", "review it first", 409)
         folder = str(Path(found.out_folder) / "approved")

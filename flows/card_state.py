@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from catalog.workers import CardState
 from tasks.card import CardLost, card_of
 from tasks.gpu_use import CardOf
+
+log = logging.getLogger("dailies.card")
 
 
 class OwnCard:
@@ -23,6 +27,9 @@ class OwnCard:
             now = card.sample()
         except CardLost:
             return self._gone()
+        except Exception:  # an odd driver shall not silence a worker that works
+            log.exception("the card of %s cannot be looked at", self._device)
+            return self._last
         self._last = CardState(
             uuid=card.uuid,
             name=card.name,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -22,7 +22,10 @@ from tasks.approved_folder import write_approved
 from tasks.out_folder import write_out_folder
 from tasks.planner.scene import ScenePlan, is_scene
 from tasks.receivers import PLAIN, Receiver, receiver
+from tasks.scene.clips import clips_of
 from tasks.tools import Tools
+
+_HANDLES: Final = 12
 
 
 def export(
@@ -42,27 +45,55 @@ def export(
         bool, typer.Option("--editor", help="A scene for an editor: ProRes shots, sounds, OTIO, EDL and FCP7 XML.")
     ] = False,
     scene: Annotated[str, typer.Option(help="With --editor: which scene; the only one if left out.")] = "",
-    handles: Annotated[int, typer.Option(min=0, max=240, help="With --editor: held frames at both ends.")] = 12,
+    handles: Annotated[
+        int | None, typer.Option(min=0, max=240, help="With --editor: held frames at both ends; 12 if left out.")
+    ] = None,
     as_json: JSON = False,
 ) -> int:
     """Copy deliveries, posters, index and contact sheet to a folder; with --approved what a person approved, as it
     changed; with --editor a scene's shots and timelines."""
     settings = Settings()
+    _refuse_contradictions(
+        editor,
+        approved,
+        of_approved={"--again": again, "--index": bool(index)},
+        of_editor={"--scene": bool(scene), "--handles": handles is not None},
+        narrowing={"--preset": bool(preset), "--item": bool(item), "--tag": bool(tag)},
+    )
     to = receiver(index or settings.approved_index) if approved else receiver(PLAIN)
-    if (again or index) and not approved:
-        found = "--again" if again else "--index"
-        raise InputError(Problem("NEEDS_APPROVED", f"{found} says how approved files are sent", "add --approved"))
     with workshop(settings) as tools, TerminalListener(settings, quiet=as_json) as told:
         run = chosen_run(tools.catalog, run_id)
         try:
             if editor:
-                return _for_editors(tools, run, folder.absolute(), scene, handles, told, as_json)
+                held = _HANDLES if handles is None else handles
+                return _for_editors(tools, run, folder.absolute(), scene, held, told, as_json)
             if approved:
                 return _sent(tools, run, folder.absolute(), (preset, item, tag), to, again, told, as_json)
             return _copied(tools, run, folder, (preset, item, tag), told, as_json)
         except OSError as error:
             found = f"'{folder}' cannot be written: {error.strerror or error}"
             raise InputError(Problem("FOLDER_AWAY", found, "make it writable, make room, or name another")) from error
+
+
+def _refuse_contradictions(
+    editor: bool,
+    approved: bool,
+    *,
+    of_approved: Mapping[str, bool],
+    of_editor: Mapping[str, bool],
+    narrowing: Mapping[str, bool],
+) -> None:
+    """Options, and whether each was given. Raises InputError where one would say nothing."""
+    given = [[name for name, is_given in some.items() if is_given] for some in (of_approved, of_editor, narrowing)]
+    if editor and (clash := [*(["--approved"] if approved else []), *given[0], *given[2]]):
+        found = f"--editor writes a whole scene, and {', '.join(clash)} would say nothing"
+        raise InputError(Problem("EDITOR_ALONE", found, "leave it out, or leave out --editor"))
+    if given[0] and not approved:
+        found = f"{given[0][0]} says how approved files are sent"
+        raise InputError(Problem("NEEDS_APPROVED", found, "add --approved"))
+    if given[1] and not editor:
+        found = f"{given[1][0]} says how a scene is written for an editor"
+        raise InputError(Problem("NEEDS_EDITOR", found, "add --editor"))
 
 
 def _copied(
@@ -133,12 +164,12 @@ def _for_editors(
     from tasks.editorial.folder import Sound, write_editor_folder  # timelines are loaded for this alone
 
     plan = _scene(shots_of(tools.catalog, run), run, name)
-    found = tools.catalog.current_deliveries([event.ask_sha256 for event in plan.events if event.ask_sha256])
+    found = clips_of(tools.catalog, plan, run)
     clips: dict[str, Path] = {}
     for event in plan.events:
-        if standing := found.get(event.ask_sha256):
-            tools.catalog.verify(standing[-1].artifact)
-            clips[event.key] = standing[-1].path
+        if (standing := found.get(event.ask_sha256)) is not None:
+            tools.catalog.verify(standing.artifact)
+            clips[event.key] = standing.path
     rate = Fraction(plan.rate)
     sounds = [
         Sound(Path(one.path).stem, tools.catalog.store.path(one.sha256), round(Fraction(one.at) * rate))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import signal
@@ -29,6 +30,8 @@ BEAT_SECONDS: Final = 10.0
 TICK_SECONDS: Final = 0.2
 POLL_SECONDS: Final = "5"
 """Between two questions of the Prefect worker for work."""
+
+log = logging.getLogger("dailies.worker")
 
 Tell = Callable[[Mapping[str, Any]], None]
 """Hears of every event: `at`, `worker`, `event` (registered, started, died, draining ...), `text`."""
@@ -139,6 +142,9 @@ class Post:
                 if not away:
                     away = time.monotonic()
                     self._tell("away", f"the catalog is away, work goes on: {error}")
+                continue
+            except Exception:  # whatever it is, the worker must go on being heard of
+                log.exception("worker %s", self._station.name)
                 continue
             if away:
                 self._tell("back", f"the catalog is back after {time.monotonic() - away:.0f} s")

@@ -65,7 +65,16 @@ def card_of(device: str) -> Card | None:
     kind, _, number = device.partition(":")
     if kind != "cuda":
         return None
-    index = int(number) if number.isdecimal() else 0
+    try:
+        return _found(int(number) if number.isdecimal() else 0)
+    except CardLost:
+        raise
+    except Exception:  # an odd driver shall not fail a stage that works
+        log.exception("the card of %s cannot be asked", device)
+        return None
+
+
+def _found(index: int) -> Card | None:
     nvml, digits = _nvml(), _uuid(index)
     if nvml is None or not digits:
         return None

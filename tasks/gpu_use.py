@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from tasks.card import CardLost, Sample
 
 EVERY_SECONDS = 1.0
+PATIENCE_SECONDS = 2.0
+"""A driver that hangs shall not keep a stage that is over; whoever looks ends with the process."""
 POINTS = 120
 """A series that grows so long is halved: two neighbours become one, and from then on a point stands for twice as many
 samples. Even."""
@@ -119,7 +121,7 @@ class GpuUse:
     ) -> None:
         self._over.set()
         if self._card is not None:
-            self._thread.join()
+            self._thread.join(PATIENCE_SECONDS)
 
     def _watch(self, every_seconds: float) -> None:
         while not self._over.wait(every_seconds) and self._look():

@@ -2,10 +2,11 @@
 
 from catalog.audit import AuditRow, audit_rows
 from catalog.facts.changes import version
-from catalog.facts.costs_page import Cost, costs
+from catalog.facts.costs_page import Cost, costs, total_cost
 from catalog.facts.health_page import DutyRow, Health, WorkerHealth, health
 from catalog.facts.metrics import Counters, StageCounter, counters
 from catalog.facts.nights import Night, night, untold_nights
+from catalog.facts.refused import RefusedRows, refused_rows
 from catalog.facts.review_page import (
     Everything,
     Flagged,
@@ -54,6 +55,7 @@ __all__ = [
     "Night",
     "Policy",
     "QueueDepth",
+    "RefusedRows",
     "ReviewClip",
     "ReviewItem",
     "ReviewProgress",
@@ -81,6 +83,7 @@ __all__ = [
     "health",
     "night",
     "queue_depth",
+    "refused_rows",
     "review_progress",
     "review_queue",
     "run_card",
@@ -93,6 +96,7 @@ __all__ = [
     "stage_chart",
     "store_use",
     "throughput",
+    "total_cost",
     "untold_nights",
     "version",
 ]

@@ -9,7 +9,7 @@ from typing import Literal
 
 from sqlalchemy import select
 
-from catalog.facts.spent import Key, spent
+from catalog.facts.spent import Key, Spent, spent
 from catalog.ledger import Ledger
 from catalog.tables import Run
 
@@ -43,9 +43,8 @@ def costs(
 
     Engines come with the most GPU seconds first, then the most seconds.
     """
-    hours = [None if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H}" for at in (since, until)]
     with catalog.database.read() as connection:
-        used = spent(connection, (_KEYS[by],), since=hours[0], until=hours[1])
+        used = spent(connection, (_KEYS[by],), since=_hour(since), until=_hour(until))
         if by == "engine":
             order = sorted(used, key=lambda key: (-used[key].gpu_seconds, -used[key].seconds, key))[:limit]
         else:
@@ -66,3 +65,14 @@ def costs(
         )
         for (key,) in order
     ]
+
+
+def total_cost(catalog: Ledger, *, since: datetime | None = None, until: datetime | None = None) -> Cost:
+    """All that ended between `since` and `until` together, as `costs` has it; its key and label are ""."""
+    with catalog.database.read() as connection:
+        used = spent(connection, (), since=_hour(since), until=_hour(until)).get((), Spent())
+    return Cost("", "", used.executions, used.failed, used.seconds, used.gpu_seconds)
+
+
+def _hour(at: datetime | None) -> str | None:
+    return None if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H}"

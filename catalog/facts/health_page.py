@@ -76,7 +76,8 @@ def health(catalog: Ledger) -> Health:
     except CatalogError as error:
         fault = str(error)
     batches, targets = working(catalog), notice_targets(catalog)
-    staff = [one for one in workers(catalog, live=False) if one.ended_at is None and one.silent_seconds < DAY_SECONDS]
+    of_a_day = workers(catalog, live=False, since_seconds=DAY_SECONDS)
+    staff = [one for one in of_a_day if one.ended_at is None]
     of_late = select(Incident.code, func.count()).where(Incident.at > clock(-DAY_SECONDS)).group_by(Incident.code)
     duties = select(Duty.name, Duty.holder, Duty.expires_at, Duty.done_at, Duty.detail).order_by(Duty.name)
     damaged = select(func.sum(StoreTally.files)).where(StoreTally.state == "damaged")

@@ -22,13 +22,15 @@ from catalog.workers import LIVE_SECONDS
 class StageCounter:
     """Executions of one stage by one engine that have ended. `buckets`: (seconds, how many took at most that), to +inf.
 
-    The last bucket counts those whose time is known, and `seconds` are theirs.
+    The last bucket counts those whose time is known, and `seconds` are theirs. `void`: what they made counts no more,
+    another's of the same was taken, or it was lost.
     """
 
     stage: str
     engine: str
     executions: int
     failed: int
+    void: int
     seconds: float
     gpu_seconds: float
     buckets: tuple[tuple[float, int], ...]
@@ -116,6 +118,7 @@ def _stages(rows: Sequence[tuple[str, str, str, int, int, float, float]]) -> lis
                 engine=engine,
                 executions=sum(count for _, _, count, _, _ in lines),
                 failed=sum(count for state, _, count, _, _ in lines if state == "failed"),
+                void=sum(count for state, _, count, _, _ in lines if state == "void"),
                 seconds=sum(seconds for _, _, _, seconds, _ in lines),
                 gpu_seconds=sum(gpu for _, _, _, _, gpu in lines),
                 buckets=tuple(zip(EDGES, accumulate(counts), strict=True)),

@@ -42,11 +42,18 @@ class WorkerRow:
     gpu: Mapping[str, Any] | None
 
 
-def workers(catalog: Ledger, *, pool: str | None = None, live: bool = True) -> list[WorkerRow]:
-    """Workers by name: those that live (heard of within `LIVE_SECONDS`, not ended), or all there ever were."""
+def workers(
+    catalog: Ledger, *, pool: str | None = None, live: bool = True, since_seconds: float | None = None
+) -> list[WorkerRow]:
+    """Workers by name: those that live (heard of within `LIVE_SECONDS`, not ended), or all there ever were.
+
+    `since_seconds`: only those that were heard of within so many.
+    """
     query = select(Worker, clock().label("now")).order_by(Worker.name, Worker.id)
     if pool is not None:
         query = query.where(Worker.pool == pool)
+    if since_seconds is not None:
+        query = query.where(Worker.heartbeat_at > clock(-since_seconds))
     if live:
         query = query.where(Worker.heartbeat_at > clock(-LIVE_SECONDS), Worker.ended_at.is_(None))
     with catalog.database.read() as connection:

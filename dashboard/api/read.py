@@ -216,7 +216,7 @@ def review(
     limit: Limit = 50,
 ) -> Sequence[ReviewItem]:
     """What waits for a verdict, the furthest outlier first."""
-    return facts.review_queue(desk.catalog, run_id=run, policy=policies_of({})[1][policy][1], after=after, limit=limit)
+    return facts.review_queue(desk.catalog, run_id=run, policy=_policy(desk, run, policy), after=after, limit=limit)
 
 
 @router.get("/review/progress")
@@ -224,7 +224,7 @@ def progress(
     who: Viewer, desk: TheDesk, run: Word = None, policy: Literal["all", "sample", "flagged"] = "all"
 ) -> ReviewProgress:
     """How far it has come."""
-    return facts.review_progress(desk.catalog, run_id=run, policy=policies_of({})[1][policy][1])
+    return facts.review_progress(desk.catalog, run_id=run, policy=_policy(desk, run, policy))
 
 
 @router.get("/costs")
@@ -255,6 +255,11 @@ def audit(
 def health(who: Viewer, desk: TheDesk) -> Health:
     """Whether everything is there that has to be."""
     return desk.shared.get("health", lambda: facts.health(desk.catalog))
+
+
+def _policy(desk: Desk, run_id: str | None, name: str) -> facts.Policy:
+    """As the run's manifest has it. Raises NotFound."""
+    return policies_of(queries.manifest_of(desk.catalog, run_id) if run_id else {})[1][name][1]
 
 
 def _today(desk: Desk) -> Today:

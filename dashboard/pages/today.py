@@ -35,7 +35,7 @@ def read(desk: Desk) -> Mapping[str, Any]:
     runs = facts.runs_today(catalog, limit=30)
     going = [run for run in runs if run.state in RUNNING]
     pace = facts.throughput(catalog, hours=HOURS)
-    of_today = [run for run in runs if run.created_at >= since]
+    spent = facts.total_cost(catalog, since=pace.hours[0].begins)
     return {
         "runs": runs,
         "going": going,
@@ -45,8 +45,8 @@ def read(desk: Desk) -> Mapping[str, Any]:
         "made": sum(hour.deliveries for hour in pace.hours),
         "shots": sum(hour.shots for hour in pace.hours),
         "chart": bars([hour.deliveries for hour in pace.hours], [f"{hour.begins:%H}:00" for hour in pace.hours]),
-        "stage_seconds": sum(run.stage_seconds for run in of_today),
-        "gpu_seconds": sum(run.gpu_seconds for run in of_today),
+        "stage_seconds": spent.seconds,
+        "gpu_seconds": spent.gpu_seconds,
         "queues": facts.queue_depth(catalog),
         "workers": _workers(desk),
         "schedules": facts.schedules(catalog),
@@ -62,7 +62,7 @@ def is_away(row: queries.WorkerRow) -> bool:
 def _workers(desk: Desk) -> Sequence[Mapping[str, Any]]:
     """Those that live, and those that fell silent in the last day."""
     busy = queries.working(desk.catalog)
-    rows = queries.workers(desk.catalog, live=False)
+    rows = queries.workers(desk.catalog, live=False, since_seconds=24 * 3600.0)
     return [
         {
             "worker": row,
@@ -70,5 +70,5 @@ def _workers(desk: Desk) -> Sequence[Mapping[str, Any]]:
             "lost": row.silent_seconds > LIVE_SECONDS,
         }
         for row in rows
-        if row.silent_seconds < 24 * 3600 and row.ended_at is None and not is_away(row)
+        if row.ended_at is None and not is_away(row)
     ]

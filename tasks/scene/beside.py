@@ -9,8 +9,9 @@ from pathlib import Path
 
 from catalog.catalog import Catalog
 from catalog.deliveries import Delivered
-from catalog.queries import ShotRow, each_delivery
+from catalog.queries import ShotRow
 from tasks.planner.scene import EventPlan, ScenePlan
+from tasks.scene.clips import clips_of
 from tasks.scene.cues import cues_of, srt, vtt
 from tasks.scene.timecode import counting
 from tasks.whole import write_whole
@@ -18,32 +19,26 @@ from tasks.whole import write_whole
 log = logging.getLogger("dailies.out")
 
 
-def write_beside(catalog: Catalog, shot: ShotRow, delivered: Delivered, file: Path) -> None:
-    """Write the `.srt`, `.vtt` and `.pdf` of a scene's `file`, each whole or not at all. `shot`: the scene's own.
+def write_beside(catalog: Catalog, shot: ShotRow, delivered: Delivered, file: Path) -> list[Path]:
+    """Write the `.srt`, `.vtt` and `.pdf` of a scene's `file`, each whole or not at all; which of them there are now.
 
-    Without the fonts there is no PDF, and the log says so.
+    `shot`: the scene's own. Without the fonts there is no PDF, and the log says so.
     """
     from models.errors import EngineError
 
     scene = ScenePlan.model_validate(shot.plan)
+    written: list[Path] = []
     if scene.subtitles and (cues := cues_of(scene)):
         rate = Fraction(scene.rate)
         write_whole(file.with_suffix(".srt"), srt(cues, rate).encode())
         write_whole(file.with_suffix(".vtt"), vtt(cues, rate).encode())
+        written += [file.with_suffix(".srt"), file.with_suffix(".vtt")]
     try:
-        _write_pdf(scene, _clips(catalog, scene, shot.run_id), delivered, file.with_suffix(".pdf"))
+        _write_pdf(scene, clips_of(catalog, scene, shot.run_id), delivered, file.with_suffix(".pdf"))
     except EngineError as error:
         log.warning("%s: no PDF was written: %s", file.name, error)
-
-
-def _clips(catalog: Catalog, scene: ScenePlan, run_id: str) -> dict[str, Delivered]:
-    """What the scene was cut from, by what was asked: the clips its run was served, current or superseded since."""
-    asked = {event.ask_sha256 for event in scene.events if event.ask_sha256}
-    found = {ask: several[-1] for ask, several in catalog.current_deliveries(list(asked)).items()}
-    if asked - found.keys():
-        served = (row.delivery for row in each_delivery(catalog, run_id))
-        found |= {one.ask_sha256: one for one in served if one.ask_sha256 in asked - found.keys()}
-    return found
+        return written
+    return [*written, file.with_suffix(".pdf")]
 
 
 def _write_pdf(scene: ScenePlan, clips: Mapping[str, Delivered], delivered: Delivered, path: Path) -> None:

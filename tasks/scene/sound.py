@@ -8,7 +8,7 @@ from catalog.claims import Claim
 from catalog.made import Made
 from catalog.publication import StagedFile
 from manifests.errors import InputError, Problem
-from tasks.execute import Execution, Result, staged
+from tasks.execute import Execution, Result, intact, staged
 from tasks.planner.scene import ScenePlan, SoundPlan
 from tasks.scene.mix import mix
 from tasks.scene.stages import mix_recipe, mix_stage
@@ -36,9 +36,9 @@ def scene_sound(tools: Tools, claim: Claim, rendition: str, plan: ScenePlan, fra
 
 
 def _keep(tools: Tools, sound: SoundPlan) -> None:
-    """A sound in the store, as it was when the scene was planned. Raises InputError (`SOUND_CHANGED`)."""
+    """A sound in the store, whole, as it was when the scene was planned. Raises InputError (`SOUND_CHANGED`)."""
     catalog, path = tools.catalog, Path(sound.path)
-    if catalog.holds(sound.sha256):
+    if catalog.holds(sound.sha256) and intact(tools, sound.sha256):
         return
     try:
         found = catalog.ingest(path, "source", {"name": path.name})

@@ -166,6 +166,7 @@ def test_workers_are_known_by_name_and_live_while_they_are_heard(place: Workplac
     place.catalog.stop_worker(first)
     place.catalog.stop_worker(second)
     assert queries.workers(place.catalog) == []
+    assert queries.workers(place.catalog, live=False, since_seconds=0.0) == []
     ended = queries.workers(place.catalog, live=False)
     assert [(worker.state, worker.reason) for worker in ended] == [("drained", "new driver"), ("stopped", None)]
     assert register("h/cpu") == first

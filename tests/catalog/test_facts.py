@@ -74,6 +74,25 @@ def test_failures_are_grouped_by_code_with_examples(place: Workplace) -> None:
     assert facts.failures_today(place.catalog, since=YESTERDAY, run_id="r0") == []
 
 
+def test_rows_refused_in_the_plan_are_told_of_the_newest_run_of_a_name(place: Workplace) -> None:
+    night(place)
+    assert facts.refused_rows(place.catalog, since=YESTERDAY) == [], "what failed had begun"
+    run_id, _ = place.submit(3, state="quarantined", error_code="PICTURE_MISSING", error_message="it is gone")
+    (row,) = facts.refused_rows(place.catalog, since=YESTERDAY)
+    assert (row.run_id, row.refused, row.shots) == (run_id, 3, 3)
+    assert facts.refused_rows(place.catalog, since=datetime.now(UTC) + timedelta(hours=1)) == []
+    place.submit(1)
+    assert facts.refused_rows(place.catalog, since=YESTERDAY) == []
+
+
+def test_all_that_was_spent_is_one_sum(place: Workplace) -> None:
+    night(place)
+    night(place)
+    both = facts.costs(place.catalog, by="run")
+    assert facts.total_cost(place.catalog).seconds == pytest.approx(sum(row.seconds for row in both)) == 6.0
+    assert facts.total_cost(place.catalog, until=YESTERDAY).executions == 0
+
+
 def test_throughput_counts_what_was_made_by_the_hour(place: Workplace) -> None:
     night(place)
     told = facts.throughput(place.catalog, hours=3)

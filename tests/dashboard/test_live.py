@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from dashboard.live import Live
 from dashboard.shared import Shared
 
@@ -69,3 +71,18 @@ def test_an_answer_is_read_once_while_nothing_changes() -> None:
     assert [shared.get("a", read), shared.get("a", read), shared.get("b", read)] == [1, 1, 2]
     shared.forget()
     assert shared.get("a", read) == 3
+
+
+def test_what_nobody_waits_for_leaves_nothing_behind() -> None:
+    """However many things are asked for that are not there."""
+    shared = Shared(Live(Counted()))
+
+    def absent() -> int:
+        raise KeyError("no such run")
+
+    for number in range(1_000):
+        with pytest.raises(KeyError):
+            shared.get(number, absent)
+        shared.get(("there", number % 3), lambda: 1)
+    shared.forget()
+    assert len(shared._reading) == 0  # pyright: ignore[reportPrivateUsage]

@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
 
 from catalog import rollups
+from catalog.tables import Execution
 from catalog.workers import CardState
 from dashboard.app import create_app
 from dashboard.settings import DashboardSettings, Rates
@@ -54,6 +57,13 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollups, "LAG_SECONDS", 0.0)
 
 
+def added_up(client: TestClient) -> None:
+    """As the dashboard's own thread does once a minute."""
+    desk = client.app.state.desk  # type: ignore[attr-defined]
+    desk.catalog.roll_up()
+    desk.rolling_up.done_at = time.time()
+
+
 def card(**changes: object) -> CardState:
     known = {"uuid": "GPU-1", "name": "NVIDIA H200", "lost": False, "busy": 0.75, "memory_bytes": 30_000}
     return CardState(**{**known, "memory_total_bytes": 140_000, **changes})  # type: ignore[typeddict-item]
@@ -67,13 +77,14 @@ def worker(gallery: Gallery, gpu: CardState | None) -> str:
 
 
 def test_a_night_is_counted(client: TestClient, gallery: Gallery) -> None:
+    added_up(client)
     before = scraped(client)
     assert before.of("shots_ended_total", state="failed") == 0.0, "the first failure has to be an increase"
     gallery.night()
     going = gallery.submit(3, name="Still going")
     claims = gallery.claim(going, gallery.shots(going, 3)[:2])
     gallery.deliver(claims[0], 7)
-    assert gallery.catalog.roll_up() > 0
+    added_up(client)
     told = scraped(client)
     assert told.of("catalog_up") == told.of("store_up") == 1.0
     ended = {
@@ -100,11 +111,43 @@ def test_a_night_is_counted(client: TestClient, gallery: Gallery) -> None:
     assert abs(told.of("queue_oldest_timestamp_seconds", pool="local", queue="normal") - time.time()) < 60
 
 
+def test_what_is_added_up_is_not_told_before_it_was(client: TestClient, gallery: Gallery) -> None:
+    """From 0 to all of history would be one increase, and wake somebody."""
+    gallery.night()
+    names = {"dailies_shots_ended_total", "dailies_stage_executions_total", "dailies_stage_gpu_seconds_total"}
+    assert not names & scraped(client).names()
+    added_up(client)
+    assert names <= scraped(client).names()
+
+
+def test_rows_that_were_refused_as_they_were_planned_are_told_by_run(client: TestClient, gallery: Gallery) -> None:
+    """Until the next run of that name."""
+    gallery.night()
+    told = scraped(client)
+    assert "dailies_run_refused_shots" not in told.names(), "those began, and ended"
+    refused: dict[str, Any] = {"state": "quarantined", "error_code": "PICTURE_MISSING", "error_message": "it is gone"}
+    run_id = gallery.submit(3, name="Feed", **refused)
+    told = scraped(client)
+    assert told.of("run_refused_shots", run=run_id, name="Feed") == told.of("run_shots", run=run_id, name="Feed") == 3.0
+    gallery.submit(3, name="Feed")
+    assert "dailies_run_refused_shots" not in scraped(client).names()
+
+
+def test_what_another_made_first_is_not_counted_as_made(client: TestClient, gallery: Gallery) -> None:
+    gallery.night()
+    with gallery.catalog.database.write() as connection:
+        connection.execute(update(Execution).where(Execution.stage == "encode").values(state="void"))
+    added_up(client)
+    told, stage = scraped(client), {"stage": "encode", "engine": "ffmpeg"}
+    outcomes = [told.of("stage_executions_total", outcome=one, **stage) for one in ("made", "failed", "void")]
+    assert outcomes == [0.0, 0.0, 2.0]
+
+
 def test_money_is_told_where_somebody_counts_it(gallery: Gallery, asked: Asked) -> None:
     gallery.night()
-    gallery.catalog.roll_up()
     settings = DashboardSettings(gallery.folder, rates=Rates(cpu_hour=3600.0, currency="€"))
     with TestClient(create_app(gallery.catalog, asked, settings), base_url="http://127.0.0.1:4300") as client:
+        added_up(client)
         told = scraped(client)
     assert told.of("stage_cost_total", stage="encode", engine="ffmpeg", currency="€") == pytest.approx(4.0)
 
@@ -128,7 +171,7 @@ def test_every_card_is_told_of_and_one_that_is_lost(client: TestClient, gallery:
 def test_the_format_is_what_prometheus_takes(client: TestClient, gallery: Gallery) -> None:
     gallery.night()
     worker(gallery, card())
-    gallery.catalog.roll_up()
+    added_up(client)
     told = scraped(client)
     approved("check", "metrics", given=told.text)
     answer = client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
@@ -177,7 +220,8 @@ def test_dashboards_add_up_and_nothing_twice(rolling: tuple[TestClient, TestClie
     for _ in range(3):
         gallery.night()
     end = time.monotonic() + 30
-    while scraped(rolling[0]).of("shots_ended_total", state="done") < 6.0:
+    done = ("dailies_shots_ended_total", frozenset({("state", "done")}))
+    while any(scraped(client).samples.get(done, 0.0) < 6.0 for client in rolling):
         assert time.monotonic() < end, "nobody adds up"
     for client in rolling:
         told = scraped(client)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
+from catalog import facts
 from catalog.queries import deliveries_of
+from catalog.tables import Execution, Run
+from dashboard.pages.today import read
 from dashboard.settings import Rates
+from dashboard.words import seconds as length
 from tests.dashboard.conftest import Asked, Browser
 from tests.dashboard.gallery import HOSTILE, Gallery
 
@@ -41,6 +47,24 @@ def test_costs_are_told_by_day_run_and_engine(client: TestClient, gallery: Galle
     assert "camera" in client.get("/costs?by=engine").text
     assert "Nothing was run then" in client.get("/costs?since=2020-01-01&until=2020-01-02").text
     assert client.get("/costs?by=nonsense").status_code == 200
+
+
+def test_what_is_told_of_all_counts_what_no_row_shows(
+    client: TestClient, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more runs than a page lists; and of the last day also for a run that began before it."""
+    old = gallery.night()
+    (of_one,) = facts.costs(gallery.catalog, by="run")
+    gallery.night()
+    monkeypatch.setattr("dashboard.pages.costs.ROWS", 1)
+    both = 2 * of_one.seconds
+    assert of_one.seconds > 0 and f"{length(both)} of work" in client.get("/costs?by=run").text
+    with gallery.catalog.database.write() as connection:
+        connection.execute(update(Run).where(Run.id == old).values(created_at=datetime.now(UTC) - timedelta(days=3)))
+        before = datetime.now(UTC) - timedelta(days=2)
+        connection.execute(update(Execution).where(Execution.stage == "encode").values(ended_at=before))
+    of_today = read(client.app.state.desk)["stage_seconds"]  # type: ignore[attr-defined]
+    assert 0 < of_today < both, "neither all of a run of today, nor nothing of an older one"
 
 
 def test_money_is_gpu_time_by_its_rate_and_the_rest_by_the_cpus() -> None:
@@ -126,3 +150,13 @@ def test_who_cannot_be_told_is_on_the_health_page(client: TestClient, gallery: G
     client.app.state.desk.shared.forget()  # type: ignore[attr-defined]
     page = client.get("/health").text
     assert "shop cannot be told" in page and "NOTIFY_GONE" in page and "dailies notify test" in page
+
+
+def test_a_review_by_the_api_samples_as_the_runs_manifest_says(client: TestClient, gallery: Gallery) -> None:
+    run_id = gallery.submit(4, review="sample 100%")
+    for seed, claim in enumerate(gallery.claim(run_id, gallery.shots(run_id, 4)), start=1):
+        gallery.deliver(claim, seed)
+    asked = {"run": run_id, "policy": "sample"}
+    assert len(client.get("/api/review", params=asked).json()) == 4
+    assert client.get("/api/review/progress", params=asked).json()["waiting"] == 4
+    assert client.get("/api/review", params=asked | {"run": "nonsense"}).status_code == 404

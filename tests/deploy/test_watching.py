@@ -65,7 +65,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 def test_the_alerts_are_those_that_operations_asked_for() -> None:
     assert {rule["alert"].removeprefix("Dailies") for rule in ALERTS} == {
         "CatalogDown", "StoreAway", "StoreFull", "ScheduleNotStarted", "ScheduleRefused", "DeadlineMissed",
-        "FailureRatio", "WorkerLost", "GpuLost", "LeasesExpired",
+        "FailureRatio", "RowsRefused", "WorkerLost", "GpuLost", "LeasesExpired",
     }  # fmt: skip
 
 

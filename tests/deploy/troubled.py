@@ -36,6 +36,12 @@ def troubled(folder: Path) -> Iterator[Gallery]:
             gallery.catalog.finish_shot(claim, "failed" if claim is claims[0] else "quarantined", "BAD_IMAGE", "torn")
         gallery.deliver(claims[13], 9)
         _staff(gallery)
+        refused: dict[str, Any] = {
+            "state": "quarantined",
+            "error_code": "PICTURE_MISSING",
+            "error_message": "it is gone",
+        }
+        gallery.submit(12, name="Feed", **refused)
         with gallery.catalog.database.write() as connection:
             over = {"lease_expires_at": clock(-600)}
             connection.execute(update(Shot).where(Shot.id == claims[14].shot_id).values(over))

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from catalog.queries import run, shots_of
+from catalog.queries import incidents_of, run, shots_of
 from dashboard.errors import Refused
 from flows import detached
 from flows.actions import FlowActions
 from flows.cli import command
+from flows.hand_out import Here
 from flows.request import Request
+from tests.tasks.scene.storyroom import board
+from tests.tasks.scene.storyroom import run as scene_run
 from tests.workroom import Workroom, index_of
 
 Started = list[tuple[str, ...]]
@@ -51,12 +54,13 @@ def test_a_manifest_is_submitted_as_text(room: Workroom, actions: FlowActions, s
 
 def test_a_manifest_that_is_wrong_starts_nothing(actions: FlowActions, started: Started) -> None:
     for wrong, code in (
-        ("version: 1\nname: x\nrows: [{id: a, sorce: b.png}]\n", "UNKNOWN_KEY"),
+        ("version: 1\nname: x\nrows: [{id: a, source: b.png, sorce: c.png}]\n", "UNKNOWN_KEY"),
         (": [", "YAML_BROKEN"),
+        ("/somewhere/a\0b.yaml", "YAML_BROKEN"),
     ):
         with pytest.raises(Refused) as refused:
             actions.submit("anna", wrong)
-        assert refused.value.status == 422 and refused.value.code, code
+        assert (refused.value.status, refused.value.code) == (422, code)
     assert started == []
 
 
@@ -108,6 +112,56 @@ def test_a_run_is_cancelled_at_once_and_kept_to_its_end(room: Workroom, actions:
     assert started == [("keep", run_id, "anna"), ("keep", run_id, "anna")]
 
 
+def test_a_run_that_a_person_has_kept_is_no_incident(
+    room: Workroom, actions: FlowActions, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.picture("a.png")
+    with room.tools() as tools:
+        run_id = room.submit(tools, room.plan(room.manifest([{"id": "a", "source": "a.png"}])))
+        actions.cancel("anna", run_id)
+        monkeypatch.setenv("DAILIES_HOME", str(room.settings.home))
+        monkeypatch.setattr("flows.prefect_home.start_server", lambda: lambda: None)
+        monkeypatch.setattr("flows.detached.join", lambda settings: None)
+        monkeypatch.setattr("flows.hand_out.chosen", lambda tools, settings: Here())
+        assert detached.main(list(started[0])) == 0
+        assert run(tools.catalog, run_id).state == "cancelled"
+        assert incidents_of(tools.catalog, run_id) == []
+
+
+@pytest.mark.usefixtures("small")
+def test_an_editor_gets_clips_that_another_run_has_superseded(
+    room: Workroom, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DAILIES_HOME", str(room.settings.home))
+    manifest = board(room, {}, {})
+    first = scene_run(room, manifest)
+    room.picture("p1.png", seed=99)
+    scene_run(room, manifest)
+    folder = room.folder / "editor"
+    assert command(["export", str(folder), "--editor", "--handles", "0", "--run", first.run_id]) == 0
+    assert "has 2 shots of scene s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--editor", "--approved"], "EDITOR_ALONE"),
+        (["--editor", "--index", "shop"], "EDITOR_ALONE"),
+        (["--editor", "--preset", "web_1080p"], "EDITOR_ALONE"),
+        (["--editor", "--tag", "spring"], "EDITOR_ALONE"),
+        (["--handles", "4"], "NEEDS_EDITOR"),
+        (["--approved", "--scene", "s"], "NEEDS_EDITOR"),
+        (["--index", "shop"], "NEEDS_APPROVED"),
+    ],
+)
+def test_options_of_an_export_that_would_say_nothing_are_refused(
+    room: Workroom, options: list[str], code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DAILIES_HOME", str(room.settings.home))
+    assert command(["export", str(room.folder / "sent"), *options]) == 2
+    assert code in capsys.readouterr().err and not (room.folder / "sent").exists()
+
+
 def test_tokens_are_made_listed_and_taken_back(
     room: Workroom, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,7 +181,8 @@ def test_what_is_approved_is_exported_into_the_out_folder(
 ) -> None:
     """As the command does it, which is what is started."""
     room.picture("a.png")
-    made = room.run(room.manifest([{"id": "a", "source": "a.png"}, {"id": "b", "source": "a.png"}]))
+    made_by = room.manifest([{"id": "a", "source": "a.png"}, {"id": "b", "source": "a.png"}])
+    made = room.run(made_by)
     with pytest.raises(Refused, match="nothing of tests is approved"):
         actions.send("anna", made.run_id)
     actions.review("anna", "approved", [row.delivery.id for row in made.rows if row.item == "a"], "")
@@ -140,3 +195,7 @@ def test_what_is_approved_is_exported_into_the_out_folder(
         assert command(["export", str(folder), "--again"]) == 2
     assert "1 new, 0 replaced, 0 withdrawn" in capsys.readouterr().out
     assert [row["id"] for row in index_of(folder)] == ["a"]
+    room.picture("a.png", seed=9)
+    room.run(made_by)
+    with pytest.raises(Refused, match="nothing of tests is approved"):
+        actions.send("anna", made.run_id)

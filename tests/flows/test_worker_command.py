@@ -16,6 +16,7 @@ import pytest
 
 from catalog import Catalog
 from catalog.queries import WorkerRow, workers
+from flows import post
 from flows.card_state import OwnCard
 from flows.cli import command
 from flows.own_worker import own_worker
@@ -196,3 +197,24 @@ def test_a_database_that_is_away_ends_no_worker(home: Workroom, start: Start, tm
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, events(log)
         assert row_of(home, url).state == "stopped"
+
+
+def test_a_worker_is_heard_of_again_after_whatever_went_wrong(
+    home: Workroom, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(post, "BEAT_SECONDS", 0.001)
+    at_post = post.Post(Station.of(home.settings, "cpu"), home.settings, lambda event: None)
+    beats: list[int] = []
+
+    def heartbeat(*_: object, **__: object) -> str:
+        beats.append(1)
+        if len(beats) == 1:
+            raise ValueError("nobody thought of this")
+        at_post._over.set()  # pyright: ignore[reportPrivateUsage]
+        return "active"
+
+    with home.tools() as tools:
+        monkeypatch.setattr(tools.catalog, "heartbeat", heartbeat)
+        facts = at_post._station.facts(home.settings)  # pyright: ignore[reportPrivateUsage]
+        at_post._beat(tools.catalog, facts)  # pyright: ignore[reportPrivateUsage]
+    assert len(beats) == 2 and "nobody thought of this" in caplog.text

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from catalog.errors import Damaged
 from catalog.queries import deliveries_of, each_shot
 from manifests.errors import InputError
 from tasks.approved_folder import RECORD, Sent, write_approved
+from tasks.out_folder import put
 from tasks.receivers import PLAIN, receiver
-from tests.tasks.scene.storyroom import Told, run
-from tests.workroom import Workroom, index_of, rows_of
+from tests.tasks.scene.storyroom import Told, board, run
+from tests.workroom import Workroom, flip_a_byte, index_of, rows_of
 
 pytestmark = pytest.mark.usefixtures("small")
 ROWS: list[dict[str, Any]] = [
@@ -137,6 +139,7 @@ def test_an_index_that_cannot_be_made_is_refused(
     if text is not None:
         own.write_text(text)
     made = run(room, manifest)
+    said(room, made, "approved", "mug")
     with pytest.raises(InputError) as refused:
         sent(room, made, str(own) if text is not None else "pim")
     assert refused.value.code == code and words in str(refused.value)
@@ -161,3 +164,75 @@ def test_a_record_leads_out_of_no_folder(room: Workroom, manifest: Path) -> None
     with pytest.raises(InputError, match="delete it") as refused:
         sent(room, made)
     assert refused.value.code == "BAD_RECORD"
+
+
+def test_columns_are_those_of_every_row_of_the_run_approved_or_not(room: Workroom, manifest: Path) -> None:
+    own = room.folder / "own.yaml"
+    own.write_text('columns: {SKU: "{meta.sku}", Id: "{id}"}')
+    made = run(room, manifest)
+    assert not sent(room, made, str(own)).new
+    said(room, made, "approved", "cup")
+    sent(room, made, str(own))
+    assert index_of(room.folder / "shop") == [{"SKU": "", "Id": "cup"}]
+
+
+def test_a_damaged_clip_sends_nothing_and_what_breaks_off_is_not_sent_twice(
+    room: Workroom, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = run(room, manifest)
+    said(room, made, "approved", "mug", "cup")
+    shop = room.folder / "shop"
+
+    def full(source: Path, target: Path, **told: Any) -> bool:
+        if target.name.startswith("cup"):
+            raise OSError(28, "No space left on device")
+        return put(source, target, **told)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.approved_folder.put", full)
+        with pytest.raises(OSError, match="No space"):
+            sent(room, made)
+    ((mug, of_mug),) = [(row["file"], row["change"]) for row in rows_of(shop / "changes.csv")]
+    assert of_mug == "new" and [row["id"] for row in index_of(shop)] == ["mug"]
+    stored = next(row.delivery.path for row in made.rows if row.item == "cup")
+    flip_a_byte(stored)
+    (shop / mug).unlink()
+    with pytest.raises(Damaged):
+        sent(room, made, again=True)
+    assert not (shop / mug).exists(), "nothing is copied before all is whole"
+    mended = run(room, manifest)
+    said(room, mended, "approved", "cup")
+    done = sent(room, mended)
+    assert (len(done.new), list(done.standing)) == (1, [mug]) and done.new[0].startswith("cup")
+
+
+def test_a_clip_under_a_new_name_is_taken_back_under_the_old_one(room: Workroom, manifest: Path) -> None:
+    named: dict[str, Any] = {"defaults": {"seconds": 0.5}, "out": {"folder": "out", "template": "{title}_{preset}"}}
+    made = run(room, room.manifest(ROWS, **named))
+    said(room, made, "approved", "mug", "cup")
+    old, cup = sorted(sent(room, made).new, key=lambda name: "cup" in name.lower())
+    later = run(room, room.manifest([ROWS[0] | {"title": "Mug, corrected"}, ROWS[1]], **named))
+    assert {row.delivery.id for row in later.rows} == {row.delivery.id for row in made.rows}
+    done = sent(room, later)
+    assert (list(done.withdrawn), list(done.standing), len(done.new)) == ([old], [cup], 1)
+    assert not (done.folder / old).exists() and not (done.folder / old).with_suffix(".jpg").exists()
+    assert {row["file"] for row in index_of(done.folder)} == {*done.new, cup}
+
+
+def test_a_scene_is_replaced_by_its_next_version_and_goes_with_what_lies_beside_it(room: Workroom) -> None:
+    first = run(room, board(room, {"dialogue": "Then."}, {}))
+    said(room, first, "approved", "s")
+    (old,) = sent(room, first).new
+    shop = room.folder / "shop"
+    beside = {path.name for path in shop.iterdir() if path.stem == Path(old).stem}
+    assert {Path(name).suffix for name in beside} >= {".mp4", ".jpg", ".srt", ".vtt"}
+    later = run(room, board(room, {"dialogue": "Now!"}, {}))
+    assert names(sent(room, later)) == ([], [], [], [old])
+    said(room, later, "approved", "s")
+    done = sent(room, later)
+    assert list(done.withdrawn) == [old] and len(done.new) == 1 and done.new[0] != old
+    assert not beside & {path.name for path in shop.iterdir()}
+    assert [row["file"] for row in index_of(shop)] == list(done.new)
+    said(room, later, "rejected", "s")
+    assert list(sent(room, later).withdrawn) == list(done.new)
+    assert not [path for path in shop.iterdir() if path.stem == Path(done.new[0]).stem]

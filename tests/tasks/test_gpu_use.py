@@ -181,7 +181,42 @@ class NoDriver(Nvml):
         raise self.NVMLError(12)
 
 
+def test_an_odd_driver_is_no_card_and_silences_no_worker(
+    nvml: Nvml, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = OwnCard("cuda:0")
+    told = own.state()
+
+    def odd(*_: object) -> object:
+        raise TypeError("another NVML")
+
+    monkeypatch.setattr(nvml, "nvmlDeviceGetUtilizationRates", odd)
+    assert told is not None and own.state() == told
+    monkeypatch.setattr(nvml, "nvmlDeviceGetMemoryInfo", odd)
+    assert cards.card_of("cuda:0") is None and "another NVML" in caplog.text
+    assert own.state() == {**told, "lost": True}, "nothing is heard of it"
+
+
 # ---- a stage that runs
+
+
+def test_a_driver_that_hangs_keeps_no_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_use, "PATIENCE_SECONDS", 0.01)
+    card, hangs, over = Known(Sample(0.5, GB)), threading.Event(), threading.Event()
+    first = card.sample
+
+    def sample() -> Sample:
+        if threading.current_thread() is threading.main_thread():
+            return first()
+        hangs.set()
+        over.wait(60)
+        raise CardLost("at last")
+
+    monkeypatch.setattr(card, "sample", sample)
+    with GpuUse(card, 0.001) as use:
+        assert hangs.wait(10)
+    assert use.ran["gpu"]["samples"] == 1 and not over.is_set()
+    over.set()
 
 
 def test_a_card_that_fails_fails_no_stage(caplog: pytest.LogCaptureFixture) -> None:

@@ -202,6 +202,16 @@ def test_sounds_of_panels_are_heard_where_their_panels_are(room: Workroom) -> No
     assert louder.made == {"mix": 1, "assemble": 1}, "no picture is made again for a sound"
 
 
+def test_a_sound_that_is_damaged_in_the_store_is_not_mixed_but_stored_again(room: Workroom) -> None:
+    sound = click(room.folder, 0.0, 0.1)
+    run(room, board(room, {"sound": {"path": "click.wav"}}))
+    (stored,) = [path for path in room.stored("source") if path.read_bytes() == sound.read_bytes()]
+    flip_a_byte(stored)
+    again = run(room, board(room, {"sound": {"path": "click.wav", "at": 0.1}}))
+    assert (again.made, again.status.run.state) == ({"mix": 1, "assemble": 1}, "done"), again.status.failures
+    assert stored.read_bytes() == sound.read_bytes()
+
+
 def test_a_sound_that_cannot_be_played_is_told_with_the_run_and_refuses_a_strict_one(room: Workroom) -> None:
     """The scene is made without it; a row's is told with its line, the scene's own with the scene's name."""
     (room.folder / "broken.wav").write_bytes(b"no sound at all" * 100)
