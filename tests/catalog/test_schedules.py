@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from catalog.catalog import Catalog
 from catalog.deliveries import NewDelivery, Reuse
@@ -16,8 +17,9 @@ from catalog.queries import incidents_of, run
 from catalog.retirement import retired_since
 from catalog.runs import NewRendition, NewShot
 from catalog.schedules import NewSchedule, Scheduled
-from catalog.tables import Delivery, Incident, Run
+from catalog.tables import Delivery, Incident, Run, Shot
 from tests.catalog.conftest import Workplace
+from tests.catalog.test_notices import TICK
 
 SOON = datetime.now(UTC) + timedelta(hours=1)
 NIGHTLY = NewSchedule(
@@ -143,6 +145,43 @@ def test_a_report_is_told_once_and_again_after_a_run_was_taken_up(place: Workpla
     assert [catalog.report_run(run_id, "Done", {"n": n}) for n in range(2)] == [True, False]
     catalog.reopen_run(run_id, "tester")
     assert catalog.report_run(run_id, "Done", {})
+
+    (claim,) = catalog.claim(catalog.new_batch(run_id, [f"{run_id}.00001"]), [f"{run_id}.00001"], "worker", 60.0)
+    catalog.finish_shot(claim, "done")
+    catalog.finish_run(run_id)
+    catalog.reopen_run(run_id, "tester")
+    assert not catalog.report_run(run_id, "Done", {}), "nothing of it was taken up"
+
+
+def test_a_run_whose_shot_is_retried_or_whose_pause_is_lifted_is_reported_again(place: Workplace) -> None:
+    catalog = place.catalog
+    catalog.put_schedule(NIGHTLY, "tester")
+    run_id = submit(catalog, "mug")
+    shot = f"{run_id}.00001"
+    with catalog.database.write() as connection:
+        connection.execute(update(Shot).where(Shot.id == shot).values(plan={"stages": []}))
+    (claim,) = catalog.claim(catalog.new_batch(run_id, [shot]), [shot], "worker", 60.0)
+    catalog.finish_shot(claim, "failed", "ENGINE_FAILED", "no")
+    catalog.finish_run(run_id)
+    assert catalog.report_run(run_id, "Failed", {})
+    catalog.retry_shots([shot], "ana")
+    assert catalog.report_run(run_id, "Done", {})
+    catalog.pause_run(run_id, "BUDGET_SPENT", "it is spent", "keeper")
+    catalog.reopen_run(run_id, "ana")
+    assert catalog.report_run(run_id, "Done", {})
+
+
+def test_an_older_night_that_is_resumed_retires_nothing_of_later_ones(place: Workplace) -> None:
+    catalog = place.catalog
+    catalog.put_schedule(NIGHTLY, "tester")
+    first = submit(catalog, "mug", "cup")
+    deliver(place, first, "mug", "cup")
+    time.sleep(TICK)
+    second = submit(catalog, "mug", "bowl", after=first)
+    deliver(place, second, "mug", "bowl")
+    assert catalog.retire_vanished(second) == 1
+    assert catalog.retire_vanished(first) == 0
+    assert current(catalog) == {"mug", "bowl"}
 
 
 def test_a_vanished_row_retires_its_deliveries_and_comes_back_with_the_same_file(place: Workplace) -> None:
