@@ -20,6 +20,7 @@ from flows.notify import telling as sender
 from flows.notify.targets import read_targets
 from flows.notify.telling import pause_seconds, send_due, telling
 from flows.notify.webhook import sign
+from flows.report.facts import Line, Report, Trouble
 from flows.settings import Settings
 from manifests.errors import InputError
 from tests.dashboard.gallery import HOSTILE, Gallery
@@ -178,6 +179,36 @@ def test_a_chat_is_told_in_words_that_command_nothing(gallery: Gallery) -> None:
     (line,) = chat.lines
     assert line.startswith("Dailies: 2 shots of ‹script›") and "- item1 : BAD_IMAGE: torn" in line
     assert not [sign for sign in ("<", "@", "[a]") if sign in line], line
+
+
+def test_a_long_report_is_told_in_short(gallery: Gallery) -> None:
+    from flows.report.summary import summary
+
+    hostile = f"{HOSTILE} @channel [a](https://b.example)"
+    lines = tuple(Line(f"mug{n}", hostile, "failed", (), f"CODE_{n % 30}", hostile, None) for n in range(300))
+    troubles = tuple(Trouble(f"CODE_{n}", "Export it again. " * 10, ("mug1", "mug2")) for n in range(30))
+    night = Report(
+        schedule="nightly", run_id="r261122-010000-abc1234", manifest="/m/nightly.yaml", state="failed",
+        headline="nightly: failed, 300 failed", figures=(("GPU time", "1:02"), ("Next start", "paused")),
+        notes=(hostile,), troubles=troubles, lines=lines, retired=("cup",), out_folder=Path("/out"),
+    )  # fmt: skip
+    said = summary(night, Path("/reports/nightly.html"))
+    assert said["shots"] == {"failed": 300} and len(said["troubles"]) == 20
+    with serving(Chat()) as chat:
+        settings = write(gallery, team={"apprise": chat.url})
+        with telling(gallery.catalog, settings):
+            gallery.catalog.post_notice("report", night.headline, said)
+    (line,) = chat.lines
+    assert len(line) < 2000, f"Discord takes no more: {len(line)}"
+    for told in (
+        "300 failed",
+        "CODE_0: 2, first mug1, mug2: Export",
+        "- and 1",
+        "GPU time: 1:02",
+        "/reports/nightly.html",
+    ):
+        assert told in line, (told, line)
+    assert not [sign for sign in ("<", "@", "[a]", "# ", "\\", "|") if sign in line], line
 
 
 def test_a_report_is_sent_as_it_was_written(gallery: Gallery) -> None:

@@ -92,7 +92,9 @@ def test_nights_one_after_the_other(home: Workroom, switch: tuple[str, list[str]
     assert page == (home.settings.home / "reports" / "tests" / f"{run_id}.html").read_text(encoding="utf-8")
     assert facts(home).last_run_id == run_id
     ((_, body),) = reports(home)
-    assert (body["run_id"], body["state"], body["markdown"].replace("\\", "")) == (run_id, "done", told)
+    assert (body["run_id"], body["state"], body["shots"]) == (run_id, "done", {"new": 3})
+    assert {"name": "Ended", "value": body["figures"][1]["value"]} in body["figures"] and "markdown" not in body
+    assert body["page"] == str(home.settings.home / "reports" / "tests" / f"{run_id}.html")
 
     # A row is gone, another's picture is torn: what stands is not touched, the vanished row's file leaves the folder.
     # What the schedule says now was not applied.
@@ -256,4 +258,4 @@ def test_a_start_that_comes_to_nothing_is_told(home: Workroom) -> None:
         scheduled("tests")
     ((subject, body),) = reports(home)
     assert (subject, body["state"], body["run_id"]) == ("tests: stopped, FEED_UNREADABLE", "stopped", None)
-    assert "m.yaml" in body["markdown"]
+    assert "m.yaml" in body["notes"][0]
