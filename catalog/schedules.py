@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, insert, select, update
 
 from catalog.dialect import clock
 from catalog.errors import CatalogError, NotFound
@@ -38,13 +38,17 @@ class NewSchedule:
 
 @dataclass(frozen=True)
 class Scheduled:
-    """What a run of a schedule carries. `after`: the schedule's last run, as whoever submits this one has seen it."""
+    """What a run of a schedule carries.
+
+    `after`: the schedule's last run, as whoever submits this one has seen it. `next_at`: the start after this one.
+    """
 
     schedule: str
     after: str | None
     done_by: datetime | None
     budget_gpu_seconds: float | None
     budget_bytes: int | None
+    next_at: datetime | None = None
 
 
 class ScheduleLedger(Ledger):
@@ -91,20 +95,27 @@ class ScheduleLedger(Ledger):
                 raise unknown_schedule(name)
             write_audit(connection, who, "unschedule", name, {})
 
-    def begin_schedule(self, name: str, next_at: datetime | None) -> None:
-        """A start of it has come; `next_at` is the one after. Raises NotFound."""
-        came = {"last_started_at": clock(), "next_at": next_at, "last_code": None, "last_note": None}
-        self._change(name, came)
+    def begin_schedule(self, name: str) -> None:
+        """A start of it has come. It stays due until it comes to a run or is said to come to none. Raises NotFound."""
+        self._change(name, {"last_started_at": clock(), "last_code": None, "last_note": None})
 
     def note_schedule(
-        self, name: str, code: str, why: str, *, subject: str = "", body: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        code: str,
+        why: str,
+        *,
+        next_at: datetime | None = None,
+        subject: str = "",
+        body: Mapping[str, Any] | None = None,
     ) -> None:
         """Why a start comes to no run, or what else it has to say: an incident, and the schedule's own note.
 
-        With `body`, JSON, people are told it as a notice of `report` under the title `subject`. Raises NotFound.
+        With `next_at` this start is over, and the next one due then. With `body`, JSON, people are told it as a notice
+        of `report` under the title `subject`. Raises NotFound.
         """
         with self.database.write() as connection:
-            self._set(connection, name, {"last_code": code, "last_note": why})
+            self._set(connection, name, {"last_code": code, "last_note": why, **_due(next_at)})
             write_incident(connection, code, f"schedule '{name}': {why}")
             if body is not None:
                 write_notice(connection, "report", subject, body)
@@ -160,4 +171,10 @@ def take_turn(connection: Connection, wanted: Scheduled, run_id: str) -> None:
             f"schedule '{wanted.schedule}': another start has begun run {last.last_run_id}; this one is not needed",
             code="SCHEDULE_OVERLAP",
         )
-    connection.execute(update(Schedule).where(Schedule.name == wanted.schedule).values(last_run_id=run_id))
+    taken = update(Schedule).where(Schedule.name == wanted.schedule)
+    connection.execute(taken.values(last_run_id=run_id, **_due(wanted.next_at)))
+
+
+def _due(next_at: datetime | None) -> dict[str, Any]:
+    """The next start, where there is one to tell; a schedule that was paused meanwhile has none."""
+    return {"next_at": case((Schedule.active, next_at))} if next_at is not None else {}

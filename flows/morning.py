@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +54,16 @@ def close_night(catalog: Catalog, settings: Settings, run_id: str) -> None:
     ping(_url(catalog, settings, found.schedule), "done" if row.state == "done" else "fail")
 
 
-def not_started(catalog: Catalog, settings: Settings, asked: ScheduleFacts, code: str, why: str, *, asks: bool) -> None:
+def not_started(
+    catalog: Catalog,
+    settings: Settings,
+    asked: ScheduleFacts,
+    code: str,
+    why: str,
+    *,
+    asks: bool,
+    next_at: datetime | None,
+) -> None:
     """A start that came to no run: noted in the catalog, and told; `asks`: somebody has to look."""
     from flows.report.markdown import escaped
     from flows.report.plain import plain
@@ -62,7 +72,7 @@ def not_started(catalog: Catalog, settings: Settings, asked: ScheduleFacts, code
     state = "stopped" if asks else "skipped"
     headline = f"{asked.name}: {state}, {code}"
     body = without_run(asked.name, state, headline, [why])
-    catalog.note_schedule(asked.name, code, why, subject=plain(headline), body=body)
+    catalog.note_schedule(asked.name, code, why, next_at=next_at, subject=plain(headline), body=body)
     _leave_artifact(f"# {escaped(headline)}\n\n{escaped(why)}\n", headline)
     if asks:  # a start that is skipped for one that goes on leaves the end to that one
         ping(asked.ping or settings.ping_url, "fail")

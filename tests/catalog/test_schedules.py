@@ -41,7 +41,12 @@ WIDE = [NewRendition("16x9", 1920, 1080, "30", 180)]
 
 
 def submit(
-    catalog: Catalog, *keys: str, refused: tuple[str, ...] = (), after: str | None = None, **more: object
+    catalog: Catalog,
+    *keys: str,
+    refused: tuple[str, ...] = (),
+    after: str | None = None,
+    next_at: datetime | None = None,
+    **more: object,
 ) -> str:
     """A run of the schedule with these rows."""
     shots = [NewShot(key, key.partition("#")[0], renditions=WIDE) for key in keys]
@@ -54,7 +59,7 @@ def submit(
         triggered_by="schedule nightly",
         out_folder="/out",
         shots=shots,
-        scheduled=Scheduled("nightly", after, SOON, 3600.0, 1_000_000),
+        scheduled=Scheduled("nightly", after, SOON, 3600.0, 1_000_000, next_at),
         **more,  # type: ignore[arg-type]
     )
 
@@ -105,16 +110,20 @@ def test_a_start_that_is_due_and_does_not_come_is_overdue(place: Workplace) -> N
     catalog.put_schedule(replace(NIGHTLY, next_at=datetime.now(UTC) - timedelta(hours=2)), "tester")
     catalog.put_schedule(NIGHTLY, "tester")
     assert 7100 < schedule(catalog, "nightly").overdue_seconds < 7300
-    catalog.begin_schedule("nightly", SOON)
+    catalog.begin_schedule("nightly")
     begun = schedule(catalog, "nightly")
-    assert begun.overdue_seconds == 0 and begun.next_at == SOON
+    assert begun.overdue_seconds > 7100, "whoever begins it may die before there is a run"
     assert begun.last_started_at is not None and begun.last_run_id is None
 
-    catalog.note_schedule("nightly", "FEED_EMPTY", "the feed has no rows")
+    catalog.note_schedule("nightly", "SCHEDULE_NOT_APPLIED", "it says something else")
+    assert schedule(catalog, "nightly").overdue_seconds > 7100, "the start goes on"
+    catalog.note_schedule("nightly", "FEED_EMPTY", "the feed has no rows", next_at=SOON)
+    over = schedule(catalog, "nightly")
+    assert over.overdue_seconds == 0 and over.next_at == SOON
     told = schedule(catalog, "nightly")
     assert (told.last_code, told.last_note) == ("FEED_EMPTY", "the feed has no rows")
     with catalog.database.read() as connection:
-        (incident,) = connection.execute(select(Incident.code, Incident.message)).all()
+        (_, incident) = connection.execute(select(Incident.code, Incident.message).order_by(Incident.id)).all()
     assert incident.code == "FEED_EMPTY" and "nightly" in incident.message
 
     run_id = submit(catalog, "mug")
@@ -124,6 +133,22 @@ def test_a_start_that_is_due_and_does_not_come_is_overdue(place: Workplace) -> N
     assert going.deadline_seconds is not None and 3000 < going.deadline_seconds < 3700
     catalog.pause_run(run_id, "BUDGET_SPENT", "it is spent", "tester")
     assert schedule(catalog, "nightly").last_run_state == "paused"
+
+
+def test_a_start_is_due_until_it_has_its_run_but_may_wait_for_the_last_one(place: Workplace) -> None:
+    catalog = place.catalog
+    due, later = datetime.now(UTC) - timedelta(hours=2), SOON + timedelta(days=1)
+    catalog.put_schedule(replace(NIGHTLY, next_at=due, overlap="wait"), "tester")
+    first = submit(catalog, "mug")
+    waits = schedule(catalog, "nightly")
+    assert waits.waits and waits.overdue_seconds == 0 and waits.next_at == due
+    catalog.set_run_state(first, "done")
+    assert schedule(catalog, "nightly").overdue_seconds > 7100
+    submit(catalog, "mug", after=first, next_at=later)
+    assert (schedule(catalog, "nightly").overdue_seconds, schedule(catalog, "nightly").next_at) == (0, later)
+    catalog.switch_schedule("nightly", None, "tester")
+    catalog.note_schedule("nightly", "FEED_EMPTY", "the feed has no rows", next_at=SOON)
+    assert schedule(catalog, "nightly").next_at is None, "it was paused meanwhile"
 
 
 def test_of_two_starts_at_once_one_submits(place: Workplace) -> None:

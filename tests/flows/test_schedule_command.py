@@ -129,6 +129,40 @@ def test_a_schedule_is_one_thing_in_both_places(
     assert codes(printed(2, "pause", "tests")) == ["NO_SCHEDULE"]
 
 
+@pytest.mark.slow
+def test_a_later_start_is_one_that_prefect_made_and_nobody_asked_for(home: Workroom, prefect_server: str) -> None:
+    from prefect.states import Cancelled, Scheduled
+
+    from flows.prefect_hints import asking, later_start
+    from flows.schedule_deployments import put
+    from flows.scheduling import wanted_of
+
+    with home.tools() as tools:
+        tools.catalog.put_schedule(wanted_of(manifest(home, "a", schedule=WEEKDAYS)), "test")
+        put([schedule(tools.catalog, "tests")])
+    due = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
+
+    def start(days: int, **parameters: str) -> Any:
+        at: Any = due + timedelta(days=days)
+        named = {"schedule": "tests", **parameters}
+        return client.create_flow_run_from_deployment(deployment, parameters=named, state=Scheduled(scheduled_time=at))
+
+    with asking() as client:
+        deployment = client.read_deployment_by_name("scheduled/tests").id
+
+        def later() -> datetime | None:
+            return later_start(str(deployment), due, due + timedelta(days=3))
+
+        start(0)
+        start(4)
+        start(1, asked_by="ana")
+        assert later() is None
+        second, _ = start(2), start(1)
+        assert later() == due + timedelta(days=2)
+        client.set_flow_run_state(second.id, Cancelled())
+        assert later() == due + timedelta(days=1)
+
+
 def test_up_applies_a_manifest_that_says_nothing_at_one(home: Workroom) -> None:
     from flows.scheduling import NIGHTLY, wanted_of
 

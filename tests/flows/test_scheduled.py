@@ -249,6 +249,27 @@ def test_a_start_that_is_too_late_is_skipped(
     assert heard == ["/id/fail"], "a night without clips is not a good end"
 
 
+def test_a_start_that_is_killed_while_it_plans_stays_overdue(home: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import scheduled as starts
+
+    due = datetime.now(UTC) - timedelta(hours=1)
+    applied(home, feed(home, "s0", cron=f"{due:%M} {due:%H} * * *", timezone="UTC"))
+    with home.tools() as tools:
+        tools.catalog.switch_schedule("tests", due, "test")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as planning:
+        planning.setattr(starts, "_run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            starts.scheduled("tests")
+    assert 3500 < facts(home).overdue_seconds < 4000
+    begin()
+    over = facts(home)
+    assert over.overdue_seconds == 0 and over.next_at is not None and over.next_at > datetime.now(UTC)
+
+
 def test_a_start_that_comes_to_nothing_is_told(home: Workroom) -> None:
     from flows.scheduled import scheduled
 
