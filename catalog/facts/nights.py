@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from catalog.dialect import clock, shots_of_run
 from catalog.facts.spent import spent
+from catalog.keeping import GOING
 from catalog.ledger import Ledger
 from catalog.tables import Artifact, Execution, ExecutionOutput, Run
 
@@ -53,8 +54,9 @@ def night(catalog: Ledger, run_id: str) -> Night | None:
 
 
 def untold_nights(catalog: Ledger) -> Sequence[str]:
-    """Runs of schedules that have ended without a report, and that nobody keeps; oldest first."""
+    """Runs of schedules that have ended or paused without a report, and that nobody keeps; oldest first."""
     alone = or_(Run.keeper.is_(None), Run.keeper_expires_at.is_(None), Run.keeper_expires_at < clock())
-    silent = (Run.schedule.is_not(None), Run.ended_at.is_not(None), Run.reported_at.is_(None), alone)
+    over = or_(Run.ended_at.is_not(None), and_(Run.state.in_(GOING), Run.paused_code.is_not(None)))
+    silent = (Run.schedule.is_not(None), over, Run.reported_at.is_(None), alone)
     with catalog.database.read() as connection:
         return list(connection.scalars(select(Run.id).where(*silent).order_by(Run.created_at)))

@@ -249,6 +249,7 @@ def test_the_pauses_grow_over_a_day() -> None:
         ({"a": {"webhook": "http://shop.example/hook", "secret": SECRET}}, "http can be read on its way"),
         ({"a": {"webhook": "https://shop.example/hook", "secret": "hunter22"}}, "wants 24 to 64 bytes"),
         ({"a": {"webhook": "https://shop.example/hook", "secret": "$NOBODY_SET_THIS"}}, "$NOBODY_SET_THIS is not in"),
+        ({"a": {"webhook": "https://[::1/secret-word", "secret": SECRET}}, "webhook: is no address"),
         ({"a": {"webhook": "x", "apprise": "y"}}, "needs one address"),
         ({"a": {"apprise": "slack://T/B/C", "events": ["run.ended"]}}, "no event is called 'run.ended'"),
         ({"a": {"apprise": "slack://T/B/C", "hunter22": 1}}, "Extra inputs are not permitted"),
@@ -281,6 +282,13 @@ def test_a_file_that_everybody_can_read_is_refused(gallery: Gallery, capsys: pyt
     (gallery.folder / "notify.yaml").chmod(0o600)
     assert command(["notify", "list"]) == 2
     assert "hunter22" not in capsys.readouterr().err
+
+
+def test_a_dashboard_that_is_no_address_is_refused(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in ("dailies.example.com", "https://[::1"):
+        write(gallery, wrong, a={"apprise": "slack://T/B/C"})
+        assert command(["notify", "list"]) == 2
+        assert "dashboard: is no address" in capsys.readouterr().err
 
 
 def test_secrets_may_be_the_environments(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:

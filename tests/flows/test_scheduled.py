@@ -216,6 +216,52 @@ def test_a_night_whose_keeper_died_is_told_by_reconcile(home: Workroom) -> None:
     assert not (home.settings.home / "reports").exists(), "it is told once"
 
 
+def test_a_paused_night_whose_keeper_died_is_told_by_reconcile(home: Workroom) -> None:
+    from catalog.schedules import Scheduled
+    from flows.reconcile import reconcile
+
+    applied(home, feed(home, "s0"))
+    with home.tools() as tools:
+        planned = home.plan(home.folder / "m.yaml")
+        run_id = home.submit(tools, planned, scheduled=Scheduled("tests", None, None, None, None))
+        shot = f"{run_id}.00001"
+        tools.catalog.claim(tools.catalog.new_batch(run_id, [shot]), [shot], "a worker that died", -1.0)
+        tools.catalog.pause_run(run_id, "BUDGET_SPENT", "it is spent", "a keeper that died")
+    for _ in range(2):
+        reconcile()
+        assert "s0" in section(reported(home, run_id), "Left") and "it is spent" in reported(home, run_id)
+        assert (home.folder / "out" / "report.html").exists() and len(reports(home)) == 1, "it is told once"
+    with home.tools() as tools:
+        assert run_status(tools.catalog, run_id).run.state == "paused"
+
+
+def test_a_night_that_cannot_be_told_keeps_no_other_from_it(home: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    from catalog.schedules import Scheduled
+    from flows import reconcile as reconciling
+
+    applied(home, feed(home, "s0"))
+    runs: list[str] = []
+    with home.tools() as tools:
+        for after in (None, 0):
+            night_of = Scheduled("tests", None if after is None else runs[after], None, None, None)
+            runs.append(home.submit(tools, home.plan(home.folder / "m.yaml"), scheduled=night_of))
+            tools.catalog.cancel_run(runs[-1], "test")
+            tools.catalog.finish_run(runs[-1])
+    close = reconciling.close_night
+
+    def full(catalog: Any, settings: Any, run_id: str) -> None:
+        if run_id == runs[0]:
+            raise OSError("no space left on device")
+        close(catalog, settings, run_id)
+
+    monkeypatch.setattr(reconciling, "close_night", full)
+    reconciling.reconcile()
+    assert [body["run_id"] for _, body in reports(home)] == runs[1:]
+    monkeypatch.setattr(reconciling, "close_night", close)
+    reconciling.reconcile()
+    assert [body["run_id"] for _, body in reports(home)] == runs[::-1]
+
+
 def test_a_start_that_is_skipped_ends_well_and_says_why(home: Workroom, switch: tuple[str, list[str]]) -> None:
     from catalog.schedules import Scheduled
     from flows.scheduled import scheduled
