@@ -67,11 +67,7 @@ class ScheduleLedger(Ledger):
             if old is None:
                 connection.execute(insert(Schedule).values(facts))
             elif old.manifest != wanted.manifest:
-                raise CatalogError(
-                    f"schedule '{wanted.name}' is that of {old.manifest}, not of {wanted.manifest}; give one of them "
-                    f"another name:, or `dailies schedule remove` the old one",
-                    code="SCHEDULE_TAKEN",
-                )
+                raise taken_schedule(wanted.name, old.manifest, wanted.manifest)
             if old is not None and (not old.active or (old.cron, old.timezone) == (wanted.cron, wanted.timezone)):
                 facts["next_at"] = old.next_at  # a start that is overdue stays so
             changed = [name for name, value in facts.items() if old is None or getattr(old, name) != value]
@@ -155,6 +151,15 @@ class ScheduleLedger(Ledger):
 def unknown_schedule(name: str) -> NotFound:
     """What to say of a schedule that is not there."""
     return NotFound(f"no schedule '{name}' in this catalog; `dailies schedule list` lists them", code="NO_SCHEDULE")
+
+
+def taken_schedule(name: str, by: str, manifest: str) -> CatalogError:
+    """What to say of a manifest whose name is another one's."""
+    return CatalogError(
+        f"schedule '{name}' is that of {by}, not of {manifest}; give one of them another name:, or `dailies schedule "
+        f"remove` the old one",
+        code="SCHEDULE_TAKEN",
+    )
 
 
 def take_turn(connection: Connection, wanted: Scheduled, run_id: str) -> None:

@@ -5,7 +5,7 @@ from catalog.facts.changes import version
 from catalog.facts.costs_page import Cost, costs
 from catalog.facts.health_page import DutyRow, Health, WorkerHealth, health
 from catalog.facts.metrics import Counters, StageCounter, counters
-from catalog.facts.nights import Night, night, untold_nights
+from catalog.facts.nights import Night, has_budget, night, unbegun, untold_nights
 from catalog.facts.review_page import (
     Everything,
     Flagged,
@@ -78,6 +78,7 @@ __all__ = [
     "eta",
     "facets",
     "failures_today",
+    "has_budget",
     "health",
     "night",
     "queue_depth",
@@ -93,6 +94,7 @@ __all__ = [
     "stage_chart",
     "store_use",
     "throughput",
+    "unbegun",
     "untold_nights",
     "version",
 ]

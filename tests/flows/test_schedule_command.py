@@ -18,6 +18,8 @@ import pytest
 from catalog.facts import schedule
 from catalog.queries import run_status
 from flows.cli import command
+from flows.doctor import _settings  # pyright: ignore[reportPrivateUsage]
+from flows.settings import Settings
 from tests.flows.processes import heard, of_home, until
 from tests.prefect_schema import with_schema
 from tests.workroom import Workroom, index_of
@@ -130,13 +132,38 @@ def test_a_schedule_is_one_thing_in_both_places(
 
 
 @pytest.mark.slow
+def test_a_name_that_is_taken_is_told_before_anything_is_applied(
+    home: Workroom, prefect_server: str, printed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.deployments import apply
+
+    apply()
+    ping = "https://hc.example/a-secret-path"
+    first = manifest(home, "a", schedule=WEEKDAYS | {"ping": ping}, name="first.yaml")
+    same = manifest(home, "a", schedule=WEEKDAYS, name="same.yaml")
+    assert command(["schedule", "apply", str(first), str(same)]) != 0
+    assert printed(0, "list") == []
+    for told in (printed(0, "apply", str(first)), printed(0, "list")):
+        assert [one["ping"] for one in told] == ["hc.example"]
+
+    monkeypatch.setenv("DAILIES_PING_URL", ping)
+    (shown,) = [one for one in _settings(Settings()) if one.subject == "ping_url"]
+    assert shown.found == "hc.example"
+    monkeypatch.setenv("DAILIES_PING_URL", "https://ana:hunter22@hc.example/x")
+    told = printed(2, "list")
+    assert codes(told) == ["BAD_SETTING"] and "wanted an http or https URL" in str(told) and "hunter22" not in str(told)
+
+
+@pytest.mark.slow
 def test_a_later_start_is_one_that_prefect_made_and_nobody_asked_for(home: Workroom, prefect_server: str) -> None:
     from prefect.states import Cancelled, Scheduled
 
+    from flows.deployments import apply
     from flows.prefect_hints import asking, later_start
     from flows.schedule_deployments import put
     from flows.scheduling import wanted_of
 
+    apply()
     with home.tools() as tools:
         tools.catalog.put_schedule(wanted_of(manifest(home, "a", schedule=WEEKDAYS)), "test")
         put([schedule(tools.catalog, "tests")])

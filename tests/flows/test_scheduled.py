@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prefect.client.schemas.objects import State
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from catalog.facts import ScheduleFacts, night, schedule
 from catalog.queries import latest_run, list_runs, run_status
-from catalog.tables import Notice
+from catalog.tables import Notice, Shot
 from flows.cli import command
 from flows.run import Outcome
 from flows.scheduling import wanted_of
 from manifests.errors import InputError
+from tests.flows.receivers import SECRET, Shop, serving
 from tests.flows.test_start_rules import switch as switch
 from tests.workroom import Workroom
 
@@ -162,6 +164,16 @@ def test_a_budget_stops_a_run_before_it_is_exceeded(home: Workroom, monkeypatch:
     assert "s2" in section(reported(home, run_id), "New")
 
 
+def test_a_run_sends_its_own_report(home: Workroom) -> None:
+    applied(home, feed(home, "s0"))
+    with serving(Shop()) as shop:
+        path = home.settings.home / "notify.yaml"
+        path.write_text(yaml.safe_dump({"targets": {"shop": {"webhook": shop.url, "secret": SECRET}}}))
+        path.chmod(0o600)
+        begin()
+        assert {one["type"] for one in shop.effects.values()} == {"run.finished", "report"}
+
+
 def test_work_that_takes_more_than_was_estimated_is_stopped_too(home: Workroom) -> None:
     from catalog.publication import StagedFile
     from catalog.schedules import Scheduled
@@ -191,12 +203,20 @@ def test_work_that_takes_more_than_was_estimated_is_stopped_too(home: Workroom) 
         heed_budget(catalog, run_id)
         assert run_status(catalog, run_id).run.paused_code is None
         drawn("a", 2700.0)
+        others = [f"{run_id}.{n:05d}" for n in (2, 3)]
+        with catalog.database.write() as connection:
+            connection.execute(update(Shot).where(Shot.id.in_(others)).values(state="done"))
+        heed_budget(catalog, run_id)
+        assert run_status(catalog, run_id).run.paused_code is None, "no shot is left to begin"
+        with catalog.database.write() as connection:
+            connection.execute(update(Shot).where(Shot.id.in_(others)).values(state="claimed"))
         heed_budget(catalog, run_id)
         row = run_status(catalog, run_id).run
         assert row.paused_code == "BUDGET_SPENT"
         assert (
             row.paused_why is not None and "0.75 of 1 GPU hours are spent, the next shot needs 0.28" in row.paused_why
         )
+        assert "2 shots left undone" in row.paused_why, "what is begun ends"
 
 
 def test_a_night_whose_keeper_died_is_told_by_reconcile(home: Workroom) -> None:

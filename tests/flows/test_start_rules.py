@@ -171,5 +171,6 @@ def test_a_ping_tells_starts_and_ends_and_never_fails(
         assert not ping(f"{url}/broken", "done")
         assert not ping("http://127.0.0.1:1/secret", "done")
         assert not ping("http://[::1/secret", "done")
+        assert not ping("http://ana:secret@127.0.0.1:1/x", "done")
     assert not ping("", "done")
     assert "it answers 500" in caplog.text and "ConnectError" in caplog.text and "secret" not in caplog.text
