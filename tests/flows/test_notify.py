@@ -6,6 +6,7 @@ import base64
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,6 +136,35 @@ def test_who_is_gone_is_left_alone_until_a_test_arrives(
     assert "shop: http://127.0.0.1, run.finished" in shown and "well" in shown
     for secret in ("a-secret-path", SECRET, SECRET.removeprefix("whsec_")):
         assert secret not in shown
+
+
+def test_a_file_that_changes_is_followed(gallery: Gallery, at_once: None) -> None:
+    def report(subject: str) -> None:
+        gallery.catalog.post_notice("report", subject, {})
+
+    def told(shop: Shop) -> list[str]:
+        return [one["subject"] for one in shop.effects.values()]
+
+    with serving(Shop()) as old, serving(Shop()) as new:
+        settings = Settings()
+        with telling(gallery.catalog, settings):
+            write(gallery, shop={"webhook": old.url, "secret": SECRET})
+            awaited(lambda: notice_targets(gallery.catalog))
+            report("first")
+            awaited(lambda: told(old) == ["first"])
+            write(
+                gallery,
+                shop={"webhook": new.url, "secret": SECRET},
+                chat={"apprise": "mmost://127.0.0.1:1/" + "a" * 26},
+            )
+            awaited(lambda: len(notice_targets(gallery.catalog)) == 2)
+            awaited(lambda: not [one for one in threading.enumerate() if one.name == "shop"][1:])
+            report("second")
+            awaited(lambda: told(new) == ["second"])
+            (gallery.folder / "notify.yaml").unlink()
+            awaited(lambda: not [one for one in threading.enumerate() if one.name in ("shop", "chat")])
+            report("third")
+        assert (told(old), told(new)) == (["first"], ["second"])
 
 
 def test_nobody_waits_long_for_who_does_not_answer(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
