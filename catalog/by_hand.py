@@ -36,8 +36,9 @@ class HandLedger(Ledger):
     def retry_shots(self, shot_ids: Sequence[str], who: str) -> list[str]:
         """Put shots back to `waiting`, and their runs to `planned`; the others of those runs stay. Returns the runs.
 
-        All of them or none. Raises NotFound, and CatalogError for a shot that is not over (`NOT_OVER`) or was never
-        planned (`NEVER_PLANNED`): its picture or row has to be mended first.
+        All of them or none; a run that was reported is so again once it is over. Raises NotFound, and CatalogError for
+        a shot that is not over (`NOT_OVER`) or was never planned (`NEVER_PLANNED`): its picture or row has to be mended
+        first.
         """
         with self.database.write() as connection:
             runs: set[str] = set()
@@ -55,7 +56,7 @@ class HandLedger(Ledger):
                 connection.execute(update(Shot).where(Shot.id.in_(part)).values(_FRESH))
             over = and_(Run.id.in_(runs), Run.state.not_in(GOING))
             connection.execute(update(Run).where(over).values(state="planned", ended_at=None))
-            connection.execute(update(Run).where(Run.id.in_(runs)).values(UNPAUSED))
+            connection.execute(update(Run).where(Run.id.in_(runs)).values(**UNPAUSED, reported_at=None))
             reopen_awaiting(connection, runs)
             for shot_id in sorted(set(shot_ids)):
                 write_audit(connection, who, "retry", shot_id, {})

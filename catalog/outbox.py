@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, literal, select, update
 
@@ -27,6 +27,9 @@ NEWS_SECONDS = 3 * 86_400.0
 """What is older when somebody first looks is no news any more."""
 SURE = 3
 """Failures of one notice after which its target is said to fail."""
+
+_THERE: Final = ("well", "failing")
+"""States of a target that is told anything."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,14 @@ class OutboxLedger(Ledger):
             return Due(*connection.execute(_taken(mine)).one())
 
     def notice_told(self, due: Due, answer: str) -> None:
-        """It has arrived; its target is well."""
+        """It has arrived; its target is well, unless it wanted no more or was forgotten meanwhile."""
         reach("notice.sent")
         with self.database.write() as connection:
             told = {"state": "told", "answer": answer, "ended_at": clock()}
             connection.execute(update(NoticeDelivery).where(_is(due)).values(told))
             well = {"told_at": clock(), "reason": None, "state": "well"}
-            connection.execute(update(NoticeTarget).where(NoticeTarget.name == due.target).values(well))
+            there = and_(NoticeTarget.name == due.target, NoticeTarget.state.in_(_THERE))
+            connection.execute(update(NoticeTarget).where(there).values(well))
 
     def notice_failed(self, due: Due, answer: str, pause_seconds: float) -> None:
         """It did not arrive: it is tried again after a pause, until a day after it was first due. Then nobody does.
@@ -140,7 +144,7 @@ class OutboxLedger(Ledger):
     def target_gone(self, due: Due, answer: str) -> None:
         """The target wants to be told no more: what waits for it is given up, and nothing more is sent."""
         with self.database.write() as connection:
-            gone = and_(NoticeTarget.name == due.target, NoticeTarget.state.in_(("well", "failing")))
+            gone = and_(NoticeTarget.name == due.target, NoticeTarget.state.in_(_THERE))
             values = {"state": "gone", "reason": answer}
             if connection.execute(update(NoticeTarget).where(gone).values(values).returning(NoticeTarget.name)).all():
                 told = f"'{due.target}' answered {answer}: it is told nothing more; `dailies notify test` asks it again"
@@ -176,7 +180,7 @@ def _new(target: str, events: Collection[str]) -> Select[str]:
 
 
 def _there(target: str) -> ColumnElement[bool]:
-    return exists().where(NoticeTarget.name == target, NoticeTarget.state.in_(("well", "failing")))
+    return exists().where(NoticeTarget.name == target, NoticeTarget.state.in_(_THERE))
 
 
 def _due(target: str) -> ColumnElement[bool]:

@@ -37,13 +37,15 @@ class RetirementLedger(Ledger):
     def retire_vanished(self, run_id: str) -> int:
         """Retire what earlier runs of this run's schedule delivered and this one's manifest no longer asks for.
 
-        A row that was refused is there all the same, and so are all rows where one of them has lost its id. Returns how
-        many deliveries; repeated, it finds none.
+        A row that was refused is there all the same, and so are all rows where one of them has lost its id. Once a
+        later run of the schedule was submitted, that one's manifest counts, and this retires nothing. Returns how many
+        deliveries; repeated, it finds none.
         """
         with self.database.write() as connection:
             one_publisher(connection)
-            run = connection.execute(select(Run.schedule, Run.name, Run.kind).where(Run.id == run_id)).one_or_none()
-            if run is None or run.schedule is None or _nameless(connection, run_id):
+            facts = select(Run.schedule, Run.name, Run.kind, Run.created_at).where(Run.id == run_id)
+            run = connection.execute(facts).one_or_none()
+            if run is None or run.schedule is None or _outdated(connection, run) or _nameless(connection, run_id):
                 return 0
             gone = connection.execute(_vanished(run_id, run)).all()
             for part in chunks([one.id for one in gone]):
@@ -104,6 +106,12 @@ def _vanished(run_id: str, run: Any) -> Any:
     mine = (Delivery.manifest == run.name, Delivery.kind == run.kind, Delivery.state == "current")
     query = select(Delivery.id, Delivery.shot_key).join(Shot, Shot.id == Delivery.shot_id)
     return query.where(*mine, ~asked, of_schedule)
+
+
+def _outdated(connection: Connection, run: Any) -> bool:
+    """Whether the run's manifest is not the schedule's latest."""
+    later = select(Run.id).where(Run.schedule == run.schedule, Run.created_at > run.created_at)
+    return connection.scalar(later.limit(1)) is not None
 
 
 def _nameless(connection: Connection, run_id: str) -> bool:

@@ -169,7 +169,8 @@ class RunLedger(Ledger):
     def reopen_run(self, run_id: str, who: str, *, states: Sequence[str] = ("failed", "cancelled")) -> int:
         """Put a run's shots in `states` back to `waiting`, attempts and deaths forgotten; returns how many.
 
-        A pause is over, and a run that was being cancelled goes on with what it has left.
+        A pause is over, and a run that was being cancelled goes on with what it has left. One that so has something to
+        do again is reported again once it is over; one that has nothing was reported.
         """
         fresh = {"state": "waiting", "attempts": 0, "deaths": 0, "error_code": None, "error_message": None}
         with self.database.write() as connection:
@@ -186,7 +187,9 @@ class RunLedger(Ledger):
                 again = {"state": "planned", "ended_at": None}
                 over = and_(Run.id == run_id, Run.state.not_in(GOING))
                 connection.execute(update(Run).where(over).values(again))
-            connection.execute(update(Run).where(Run.id == run_id).values(**UNPAUSED, reported_at=None))
+                connection.execute(update(Run).where(Run.id == run_id).values(reported_at=None))
+            paused = and_(Run.id == run_id, Run.paused_code.is_not(None))
+            connection.execute(update(Run).where(paused).values(**UNPAUSED, reported_at=None))
             if shots:
                 write_audit(connection, who, "reopen", run_id, {"shots": len(shots), "states": list(states)})
         return len(shots)

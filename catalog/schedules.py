@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, insert, select, update
 
 from catalog.dialect import clock
 from catalog.errors import CatalogError, NotFound
@@ -38,13 +38,17 @@ class NewSchedule:
 
 @dataclass(frozen=True)
 class Scheduled:
-    """What a run of a schedule carries. `after`: the schedule's last run, as whoever submits this one has seen it."""
+    """What a run of a schedule carries.
+
+    `after`: the schedule's last run, as whoever submits this one has seen it. `next_at`: the start after this one.
+    """
 
     schedule: str
     after: str | None
     done_by: datetime | None
     budget_gpu_seconds: float | None
     budget_bytes: int | None
+    next_at: datetime | None = None
 
 
 class ScheduleLedger(Ledger):
@@ -63,11 +67,7 @@ class ScheduleLedger(Ledger):
             if old is None:
                 connection.execute(insert(Schedule).values(facts))
             elif old.manifest != wanted.manifest:
-                raise CatalogError(
-                    f"schedule '{wanted.name}' is that of {old.manifest}, not of {wanted.manifest}; give one of them "
-                    f"another name:, or `dailies schedule remove` the old one",
-                    code="SCHEDULE_TAKEN",
-                )
+                raise taken_schedule(wanted.name, old.manifest, wanted.manifest)
             if old is not None and (not old.active or (old.cron, old.timezone) == (wanted.cron, wanted.timezone)):
                 facts["next_at"] = old.next_at  # a start that is overdue stays so
             changed = [name for name, value in facts.items() if old is None or getattr(old, name) != value]
@@ -91,20 +91,27 @@ class ScheduleLedger(Ledger):
                 raise unknown_schedule(name)
             write_audit(connection, who, "unschedule", name, {})
 
-    def begin_schedule(self, name: str, next_at: datetime | None) -> None:
-        """A start of it has come; `next_at` is the one after. Raises NotFound."""
-        came = {"last_started_at": clock(), "next_at": next_at, "last_code": None, "last_note": None}
-        self._change(name, came)
+    def begin_schedule(self, name: str) -> None:
+        """A start of it has come. It stays due until it comes to a run or is said to come to none. Raises NotFound."""
+        self._change(name, {"last_started_at": clock(), "last_code": None, "last_note": None})
 
     def note_schedule(
-        self, name: str, code: str, why: str, *, subject: str = "", body: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        code: str,
+        why: str,
+        *,
+        next_at: datetime | None = None,
+        subject: str = "",
+        body: Mapping[str, Any] | None = None,
     ) -> None:
         """Why a start comes to no run, or what else it has to say: an incident, and the schedule's own note.
 
-        With `body`, JSON, people are told it as a notice of `report` under the title `subject`. Raises NotFound.
+        With `next_at` this start is over, and the next one due then. With `body`, JSON, people are told it as a notice
+        of `report` under the title `subject`. Raises NotFound.
         """
         with self.database.write() as connection:
-            self._set(connection, name, {"last_code": code, "last_note": why})
+            self._set(connection, name, {"last_code": code, "last_note": why, **_due(next_at)})
             write_incident(connection, code, f"schedule '{name}': {why}")
             if body is not None:
                 write_notice(connection, "report", subject, body)
@@ -146,6 +153,15 @@ def unknown_schedule(name: str) -> NotFound:
     return NotFound(f"no schedule '{name}' in this catalog; `dailies schedule list` lists them", code="NO_SCHEDULE")
 
 
+def taken_schedule(name: str, by: str, manifest: str) -> CatalogError:
+    """What to say of a manifest whose name is another one's."""
+    return CatalogError(
+        f"schedule '{name}' is that of {by}, not of {manifest}; give one of them another name:, or `dailies schedule "
+        f"remove` the old one",
+        code="SCHEDULE_TAKEN",
+    )
+
+
 def take_turn(connection: Connection, wanted: Scheduled, run_id: str) -> None:
     """Make `run_id` the schedule's last run, inside the transaction that submits it.
 
@@ -160,4 +176,10 @@ def take_turn(connection: Connection, wanted: Scheduled, run_id: str) -> None:
             f"schedule '{wanted.schedule}': another start has begun run {last.last_run_id}; this one is not needed",
             code="SCHEDULE_OVERLAP",
         )
-    connection.execute(update(Schedule).where(Schedule.name == wanted.schedule).values(last_run_id=run_id))
+    taken = update(Schedule).where(Schedule.name == wanted.schedule)
+    connection.execute(taken.values(last_run_id=run_id, **_due(wanted.next_at)))
+
+
+def _due(next_at: datetime | None) -> dict[str, Any]:
+    """The next start, where there is one to tell; a schedule that was paused meanwhile has none."""
+    return {"next_at": case((Schedule.active, next_at))} if next_at is not None else {}

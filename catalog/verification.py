@@ -112,6 +112,7 @@ class VerificationLedger(ArtifactLedger):
             if reopened:
                 ended = Run.state.in_(("done", "failed", "cancelled"))
                 connection.execute(update(Run).where(Run.id == run_id, ended).values(state="planned", ended_at=None))
+                connection.execute(update(Run).where(Run.id == run_id).values(reported_at=None))
                 write_audit(connection, who, "reopen", run_id, {"shots": reopened, "damaged": True})
         return reopened
 

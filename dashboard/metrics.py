@@ -166,7 +166,7 @@ def _runs(found: Reading, rates: Rates) -> Iterator[Metric]:
 def _schedules(found: Sequence[ScheduleFacts]) -> Iterator[Metric]:
     active = [([one.name], float(one.active)) for one in found]
     yield _gauge("schedule_active", "Whether a schedule starts runs; it may be paused.", ["schedule"], active)
-    due = [([one.name], _at(one.next_at)) for one in found if one.active]
+    due = [([one.name], _at(one.next_at)) for one in found if one.active and not one.waits]
     yield _gauge("schedule_next_timestamp_seconds", "When a schedule's next start is due.", ["schedule"], due)
     came = [([one.name], _at(one.last_started_at)) for one in found]
     yield _gauge("schedule_last_started_timestamp_seconds", "When a schedule last started.", ["schedule"], came)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from catalog.catalog import Catalog
-from catalog.facts import Night, night
-from catalog.queries import IdleShot, OpenBatch, batch, open_batches, run
+from catalog.facts import Night, has_budget, night, unbegun
+from catalog.queries import IdleShot, OpenBatch, batch, open_batches
 from flows.hand_out import HandOut
 from flows.worker_name import worker_name
 from flows.workshop import speeds_of
@@ -24,8 +24,7 @@ class Purse:
 
     def __init__(self, tools: Tools, run_id: str, hand_out: HandOut) -> None:
         self._tools, self._run_id, self._hand_out = tools, run_id, hand_out
-        found = night(tools.catalog, run_id)
-        self._night = found if found and _limited(found) else None
+        self._limited = has_budget(tools.catalog, run_id)
         self._costs: dict[str, Cost] = {}
 
     def affordable(self, idle: Sequence[IdleShot], opened: Sequence[OpenBatch]) -> Sequence[IdleShot]:
@@ -33,26 +32,26 @@ class Purse:
 
         Where not even one does and nothing is in work, the run pauses and says what is left.
         """
-        if self._night is None or not idle:
+        if not self._limited or not idle or (found := night(self._tools.catalog, self._run_id)) is None:
             return idle
         means, speeds = self._hand_out.means(self._tools), speeds_of(self._tools.catalog)
-        taken = _spent(self._night)
+        taken = _spent(found)
         for one in opened:
             taken += _held(self._tools.catalog, one.id)[0]
         chosen: list[IdleShot] = []
         for shot in idle:
             cost = self._costs[shot.id] = cost_of(shot.plan, speeds, means)
-            if _exceeds(taken + cost, self._night):
+            if _exceeds(taken + cost, found):
                 break
             taken += cost
             chosen.append(shot)
         if not chosen and not opened:
-            pause(self._tools.catalog, self._night, self._costs[idle[0].id])
+            pause(self._tools.catalog, found, self._costs[idle[0].id])
         return chosen
 
     def needs(self, needs: Mapping[str, Any], shots: Sequence[str]) -> Mapping[str, Any]:
         """The needs of a batch, with what it was estimated to take."""
-        if self._night is None:
+        if not self._limited:
             return needs
         total = largest = Cost()
         for shot in shots:
@@ -63,8 +62,7 @@ class Purse:
 
 def heed_budget(catalog: Catalog, run_id: str) -> None:
     """Pause a run whose work takes more than was estimated: what is begun ends, and no shot after it is begun."""
-    found = night(catalog, run_id)
-    if found is None or not _limited(found):
+    if not has_budget(catalog, run_id) or not unbegun(catalog, run_id) or (found := night(catalog, run_id)) is None:
         return
     following = sum(
         (_held(catalog, one.id)[1] for one in open_batches(catalog, run_id) if one.state == "running"), Cost()
@@ -75,8 +73,7 @@ def heed_budget(catalog: Catalog, run_id: str) -> None:
 
 def pause(catalog: Catalog, found: Night, following: Cost) -> None:
     """Stop a run before it exceeds its budget, and say what is left and how to go on."""
-    states = run(catalog, found.run_id).shots
-    left = states.get("waiting", 0) + states.get("claimed", 0)
+    left = unbegun(catalog, found.run_id)
     told: list[str] = []
     if found.budget_gpu_seconds is not None:
         spent, limit = found.gpu_seconds / 3600, found.budget_gpu_seconds / 3600
@@ -89,10 +86,6 @@ def pause(catalog: Catalog, found: Night, following: Cost) -> None:
     shots = f"{left} shot{'' if left == 1 else 's'} left undone"
     why = f"{'; '.join(told)}; {shots}: `dailies resume {found.run_id}` makes what is left, whatever it takes"
     catalog.pause_run(found.run_id, CODE, why, worker_name())
-
-
-def _limited(found: Night) -> bool:
-    return found.budget_gpu_seconds is not None or found.budget_bytes is not None
 
 
 def _spent(found: Night) -> Cost:

@@ -22,6 +22,7 @@ from catalog.errors import CatalogError
 from catalog.queries import benchmark
 from catalog.store import StoreAddress, open_store
 from flows.listener import listener
+from flows.ping import host
 from flows.settings import Settings
 from flows.terminal import out, size
 from models import ncnn, realesrgan, rife
@@ -118,7 +119,8 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     for name in Settings.model_fields:
         set_by = f"DAILIES_{name.upper()}"
         origin = set_by if set_by in os.environ else "built-in"
-        yield Finding(name, "ok", masked(str(getattr(settings, name) or "")), origin)
+        value = str(getattr(settings, name) or "")
+        yield Finding(name, "ok", host(value) if name == "ping_url" else masked(value), origin)
     yield Finding("python", "ok", platform.python_version(), f"dailies {version('dailies')}")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from catalog.catalog import Catalog
 from catalog.errors import NotFound
@@ -36,6 +37,7 @@ def close_night(catalog: Catalog, settings: Settings, run_id: str) -> None:
     from flows.report.markdown import markdown
     from flows.report.page import page
     from flows.report.plain import plain
+    from flows.report.summary import summary
 
     catalog.retire_vanished(run_id)
     folder = Path(row.out_folder)
@@ -46,32 +48,34 @@ def close_night(catalog: Catalog, settings: Settings, run_id: str) -> None:
     _written(kept / f"{run_id}.md", text.encode())
     where = _written(kept / f"{run_id}.html", shown)
     beside = _written(folder / "report.html", shown)
-    said = _said(found.schedule, run_id, row.state, text, where or beside)
-    if not catalog.report_run(run_id, plain(report.headline), said):
+    if not catalog.report_run(run_id, plain(report.headline), summary(report, where or beside)):
         return  # somebody else has told it
     _leave_artifact(markdown(report, most=ON_PREFECTS_PAGE), report.headline)
     ping(_url(catalog, settings, found.schedule), "done" if row.state == "done" else "fail")
 
 
-def not_started(catalog: Catalog, settings: Settings, asked: ScheduleFacts, code: str, why: str, *, asks: bool) -> None:
+def not_started(
+    catalog: Catalog,
+    settings: Settings,
+    asked: ScheduleFacts,
+    code: str,
+    why: str,
+    *,
+    asks: bool,
+    next_at: datetime | None,
+) -> None:
     """A start that came to no run: noted in the catalog, and told; `asks`: somebody has to look."""
     from flows.report.markdown import escaped
     from flows.report.plain import plain
+    from flows.report.summary import without_run
 
     state = "stopped" if asks else "skipped"
     headline = f"{asked.name}: {state}, {code}"
-    text = f"# {escaped(headline)}\n\n{escaped(why)}\n"
-    body = _said(asked.name, None, state, text, None)
-    catalog.note_schedule(asked.name, code, why, subject=plain(headline), body=body)
-    _leave_artifact(text, headline)
+    body = without_run(asked.name, state, headline, [why])
+    catalog.note_schedule(asked.name, code, why, next_at=next_at, subject=plain(headline), body=body)
+    _leave_artifact(f"# {escaped(headline)}\n\n{escaped(why)}\n", headline)
     if asks:  # a start that is skipped for one that goes on leaves the end to that one
         ping(asked.ping or settings.ping_url, "fail")
-
-
-def _said(name: str, run_id: str | None, state: str, markdown: str, page: Path | None) -> dict[str, Any]:
-    """What is told elsewhere; `page` is where the report lies as a file."""
-    told = {"schedule": name, "run_id": run_id, "state": state, "markdown": markdown}
-    return {**told, "page": str(page) if page else None}
 
 
 def _written(path: Path, data: bytes) -> Path | None:

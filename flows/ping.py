@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -27,12 +28,16 @@ def ping(url: str, event: Event) -> bool:
     try:
         answer = httpx.get(f"{url.rstrip('/')}{_PATHS[event]}", timeout=SECONDS, follow_redirects=False)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        log.warning("ping %s of %s: %s", event, _host(url), type(error).__name__)
+        log.warning("ping %s of %s: %s", event, host(url), type(error).__name__)
         return False
     if not answer.is_success:
-        log.warning("ping %s of %s: it answers %d", event, _host(url), answer.status_code)
+        log.warning("ping %s of %s: it answers %d", event, host(url), answer.status_code)
     return answer.is_success
 
 
-def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0]
+def host(url: str) -> str:
+    """What may be shown of a URL."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

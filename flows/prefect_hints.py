@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -127,6 +127,31 @@ def skip_missed(deployment_id: str) -> int:
         for one in missed:
             client.set_flow_run_state(one.id, Cancelled(message="missed; a later one did its work"))
     return len(missed)
+
+
+def later_start(deployment_id: str, after: datetime, until: datetime) -> datetime | None:
+    """The latest flow run that a deployment has after one moment, until another, and that nobody asked for by hand.
+
+    Those that were cancelled do not count. Raises PrefectAway.
+    """
+    from prefect.client.schemas.filters import (
+        DeploymentFilter,
+        DeploymentFilterId,
+        FlowRunFilterExpectedStartTime,
+    )
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    between: Any = {"after_": after + timedelta(seconds=1), "before_": until}
+    due = FlowRunFilter(expected_start_time=FlowRunFilterExpectedStartTime(**between))
+    of_it = DeploymentFilter(id=DeploymentFilterId(any_=[UUID(deployment_id)]))
+    with asking() as client:
+        found = client.read_flow_runs(
+            flow_run_filter=due, deployment_filter=of_it, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=PAGE
+        )
+    for one in found:
+        if not one.parameters.get("asked_by") and one.expected_start_time and not _hint(one).cancelled:
+            return datetime.fromtimestamp(one.expected_start_time.timestamp(), UTC)
+    return None
 
 
 def _hint(flow_run: FlowRun) -> Hint:

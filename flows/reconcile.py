@@ -29,12 +29,16 @@ log = logging.getLogger("dailies.keeper")
 
 @flow(name="reconcile", persist_result=False)
 def reconcile() -> list[str]:
-    """Keep each run that nobody keeps until it is over; returns those. One that fails keeps no other from its end."""
+    """Keep each run that nobody keeps until it is over; returns those. One that fails keeps no other from its end.
+
+    A schedule's run that paused is kept until its report is told.
+    """
     settings, stopped = Settings(), threading.Event()
     with workshop(settings) as tools, telling(tools.catalog, settings):
         _skip_missed()
         tools.catalog.recover()
-        unkept = unkept_runs(tools.catalog)
+        unkept, untold = unkept_runs(tools.catalog), untold_nights(tools.catalog)
+        paused = [one for one in untold if run(tools.catalog, one).state == "paused"]
         heed_prefect(tools.catalog, unkept)
 
         def adopt(run_id: str) -> None:
@@ -45,9 +49,12 @@ def reconcile() -> list[str]:
             except Exception:  # whatever it is, it is this run's alone
                 log.exception("run %s: the next reconcile tries again", run_id)
 
-        _side_by_side(adopt, unkept, stopped)
+        _side_by_side(adopt, [*unkept, *paused], stopped)
         for run_id in untold_nights(tools.catalog):  # whose keeper died between its end and its report
-            close_night(tools.catalog, settings, run_id)
+            try:
+                close_night(tools.catalog, settings, run_id)
+            except Exception:  # nor is a report anybody else's
+                log.exception("run %s: the next reconcile tells it", run_id)
     return unkept
 
 

@@ -140,6 +140,7 @@ def _work(tools: Tools, run_id: str, hand_out: HandOut, damaged: tuple[str, ...]
     )
     with telling(tools.catalog, Settings()):
         out = _kept(tools, run_id, hand_out)
+        patiently(lambda: close_night(tools.catalog, Settings(), run_id), seconds=tools.patience_seconds)
     return patiently(lambda: _outcome(tools, run_id, damaged, out), seconds=tools.patience_seconds)
 
 

@@ -19,7 +19,8 @@ from catalog.catalog import Catalog
 from catalog.facts import ScheduleFacts, schedule, schedules
 from flows.json_output import JSON, print_json
 from flows.parent import join
-from flows.scheduling import apply_schedule, switch_schedule, wanted_of, wants_server
+from flows.ping import host
+from flows.scheduling import apply_schedule, switch_schedule, untaken, wanted_of, wants_server
 from flows.settings import Settings
 from flows.terminal import out, said
 from manifests.errors import InputError, ManifestError, Problem
@@ -47,9 +48,10 @@ def apply_manifests(
     if problems:
         raise ManifestError(problems)
     with _server() as catalog:
+        untaken(catalog, wanted)
         applied = [apply_schedule(catalog, one, _who()) for one in wanted]
     if as_json:
-        print_json([one for one, _ in applied])
+        print_json([_facts(one) for one, _ in applied])
     for one, new in applied if not as_json else ():
         said(f"{one.name}: {_when(one)}" + ("" if new else " (as it was)"))
     return 0
@@ -108,7 +110,11 @@ def remove(name: NAME, as_json: JSON = False) -> int:
 def run_now(
     name: NAME,
     accept_fewer: Annotated[
-        bool, typer.Option("--accept-fewer", help="Also where the feed has far fewer rows than last time, or none.")
+        bool,
+        typer.Option(
+            "--accept-fewer",
+            help="Also where the feed has far fewer rows than last time; for none at all limits.min_rows: 0 too.",
+        ),
     ] = False,
     as_json: JSON = False,
 ) -> int:
@@ -160,7 +166,8 @@ def _who() -> str:
 
 
 def _facts(one: ScheduleFacts) -> dict[str, Any]:
-    return {**vars(one), "in_words": in_words(one.cron, one.timezone)}
+    ping = host(one.ping) if one.ping else one.ping  # the rest of it is a secret
+    return {**vars(one), "ping": ping, "in_words": in_words(one.cron, one.timezone)}
 
 
 def _when(one: ScheduleFacts) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from catalog.catalog import Catalog
 from catalog.facts import ScheduleFacts, schedule, schedules
-from catalog.schedules import NewSchedule
+from catalog.schedules import NewSchedule, taken_schedule
 from flows.request import Request
 from flows.settings import Settings
 from manifests.errors import InputError, Problem
@@ -56,6 +57,14 @@ def changed_since(manifest: Manifest, applied: ScheduleFacts) -> bool:
     said = _new(manifest, manifest.schedule)
     names = set(NewSchedule.__dataclass_fields__) - {"next_at"}
     return any(getattr(said, name) != getattr(applied, name) for name in names)
+
+
+def untaken(catalog: Catalog, wanted: Sequence[NewSchedule]) -> None:
+    """Raises CatalogError (`SCHEDULE_TAKEN`) where one of them cannot be applied beside the others and those there."""
+    manifests = {one.name: one.manifest for one in schedules(catalog)}
+    for one in wanted:
+        if (by := manifests.setdefault(one.name, one.manifest)) != one.manifest:
+            raise taken_schedule(one.name, by, one.manifest)
 
 
 def apply_schedule(catalog: Catalog, wanted: NewSchedule, who: str) -> tuple[ScheduleFacts, bool]:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from catalog.store import StoreAddress
+from manifests.schedule import web_address
 
 _LARGEST_PICTURE = 144_000_000
 
@@ -83,6 +85,14 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|vulkan(:\d+)?", value):
             raise ValueError("wanted auto, cpu, cuda:N or vulkan:N")
         return value
+
+    @field_validator("ping_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        try:
+            return web_address(value) if value else value
+        except PydanticCustomError:  # its words quote the URL, which is a secret
+            raise ValueError("wanted an http or https URL, with no name or password in it") from None
 
     @field_validator("database_url")
     @classmethod

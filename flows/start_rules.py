@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from catalog.catalog import Catalog
-from catalog.facts import ScheduleFacts
+from catalog.facts import ScheduleFacts, schedule
 from catalog.queries import manifest_of, run
 from flows.request import Request
 from manifests.errors import ManifestError
@@ -31,12 +31,26 @@ class NotStarted(Exception):
         self.code, self.why, self.asks = code, why, asks
 
 
-def superseded(asked: ScheduleFacts, due: datetime, now: datetime) -> str:
-    """Why nobody misses this start, or "": after days without a worker many are late, and the latest is enough."""
+def superseded(
+    asked: ScheduleFacts, due: datetime, now: datetime, started: Callable[[datetime, datetime], datetime | None]
+) -> str:
+    """Why nobody misses this start, or "": after days without a worker many are late, and the latest is enough.
+
+    `started` says which start Prefect made between two moments: while its server was away too it made none.
+    """
     if not asked.active:
         return "the schedule is paused"
-    later = next_start(asked.cron, asked.timezone, due)
-    return f"the start of {later:%Y-%m-%d %H:%M} UTC does its work" if later <= now else ""
+    if next_start(asked.cron, asked.timezone, due) > now or (later := started(due, now)) is None:
+        return ""
+    return f"the start of {later:%Y-%m-%d %H:%M} UTC does its work"
+
+
+def latest(asked: ScheduleFacts, due: datetime, now: datetime) -> datetime:
+    """When the start was due that this one stands for: the latest by now, or its own where all are too late."""
+    found = max(due, now - timedelta(seconds=asked.late_seconds, microseconds=1))
+    while (following := next_start(asked.cron, asked.timezone, found)) <= now:
+        due = found = following
+    return due
 
 
 def in_time(asked: ScheduleFacts, due: datetime, now: datetime) -> None:
@@ -48,19 +62,22 @@ def in_time(asked: ScheduleFacts, due: datetime, now: datetime) -> None:
         raise NotStarted("SCHEDULE_LATE", f"{found}, {wanted}; `dailies schedule run-now '{asked.name}'` starts it")
 
 
-def alone(catalog: Catalog, asked: ScheduleFacts, due: datetime, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Come back once the schedule's last run is over.
+def alone(
+    catalog: Catalog, asked: ScheduleFacts, due: datetime, sleep: Callable[[float], None] = time.sleep
+) -> ScheduleFacts:
+    """Come back once the schedule's last run is over, with the schedule as it is by then.
 
     Raises NotStarted (`SCHEDULE_OVERLAP`) at once, or where it waits, once this start would be too late.
     """
-    last = asked.last_run_id
-    while last is not None and (state := run(catalog, last).state) in GOES_ON:
+    while (last := asked.last_run_id) is not None and (state := run(catalog, last).state) in GOES_ON:
         if asked.overlap == "skip":
             raise NotStarted("SCHEDULE_OVERLAP", f"its last run {last} is {state}; this start is skipped", asks=False)
         if (datetime.now(UTC) - due).total_seconds() > asked.late_seconds:
             waited = f"its last run {last} is {state} still, after {_hours(asked.late_seconds)} of waiting"
             raise NotStarted("SCHEDULE_OVERLAP", f"{waited}; this start is skipped")
         sleep(POLL_SECONDS)
+        asked = schedule(catalog, asked.name)
+    return asked
 
 
 def feed(catalog: Catalog, asked: ScheduleFacts, *, accept_fewer: bool) -> Manifest:

@@ -98,7 +98,8 @@ def _time_of_day(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
+def web_address(value: str) -> str:
+    """`value` without a slash at its end. Raises PydanticCustomError where it is no http or https URL."""
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
         raise _fault("BAD_URL", f"is {shortened(value)}, wanted an http or https URL", "copy it from the service")
     return value.rstrip("/")
@@ -147,7 +148,7 @@ class Schedule(Part):
         le=1,
         description="Share of the last run's rows that may be missing; more, or no rows at all, stops it and asks.",
     )
-    ping: Annotated[Text, AfterValidator(_url)] | None = Field(
+    ping: Annotated[Text, AfterValidator(web_address)] | None = Field(
         default=None,
         description="URL that is told of starts and ends, so that somebody notices when nothing comes; else the "
         "setting's.",

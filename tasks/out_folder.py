@@ -6,6 +6,7 @@ it again.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ from tasks.whole import beside
 
 PLACED_AT_ONCE = 500
 """Deliveries whose places are written down in one transaction."""
+
+log = logging.getLogger("dailies.out_folder")
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def withdraw(catalog: Catalog, folder: Path, run_id: str, retired: Sequence[Reti
     """Take files of retired deliveries, and their posters, out of a run's folder; how many clips.
 
     Only what lies where it was put, still has those bytes, and has not become another shot's since. Scenes stay: they
-    are versions.
+    are versions. A file that cannot be taken out is told, and stays.
     """
     gone = [(one, Path(place)) for one in retired if not one.shot_key.startswith(KEY) for place in one.places]
     gone = [(one, place) for one, place in gone if place.is_relative_to(folder) and place.is_file()]
@@ -113,12 +116,16 @@ def withdraw(catalog: Catalog, folder: Path, run_id: str, retired: Sequence[Reti
     taken = {row.placed_path for row in each_delivery(catalog, run_id)}
     count = 0
     for one, place in gone:
-        if str(place) in taken or hash_file(place) != one.artifact:
+        try:
+            if str(place) in taken or hash_file(place) != one.artifact:
+                continue
+            poster = place.with_suffix(".jpg")
+            if one.poster and poster.is_file() and hash_file(poster) == one.poster:
+                poster.unlink()
+            place.unlink()
+        except OSError as error:
+            log.warning("retired, and still in the out folder: %s", error)
             continue
-        poster = place.with_suffix(".jpg")
-        if one.poster and poster.is_file() and hash_file(poster) == one.poster:
-            poster.unlink()
-        place.unlink()
         count += 1
         for parent in place.relative_to(folder).parents[:-1]:
             with suppress(OSError):  # something else is in it

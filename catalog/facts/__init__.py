@@ -5,7 +5,7 @@ from catalog.facts.changes import version
 from catalog.facts.costs_page import Cost, costs, total_cost
 from catalog.facts.health_page import DutyRow, Health, WorkerHealth, health
 from catalog.facts.metrics import Counters, StageCounter, counters
-from catalog.facts.nights import Night, night, untold_nights
+from catalog.facts.nights import Night, has_budget, night, unbegun, untold_nights
 from catalog.facts.refused import RefusedRows, refused_rows
 from catalog.facts.review_page import (
     Everything,
@@ -80,6 +80,7 @@ __all__ = [
     "eta",
     "facets",
     "failures_today",
+    "has_budget",
     "health",
     "night",
     "queue_depth",
@@ -97,6 +98,7 @@ __all__ = [
     "store_use",
     "throughput",
     "total_cost",
+    "unbegun",
     "untold_nights",
     "version",
 ]

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 
 from catalog.dialect import clock, shots_of_run
 from catalog.facts.spent import spent
+from catalog.keeping import GOING
 from catalog.ledger import Ledger
-from catalog.tables import Artifact, Execution, ExecutionOutput, Run
+from catalog.tables import Artifact, Execution, ExecutionOutput, Run, Shot
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,26 @@ def night(catalog: Ledger, run_id: str) -> Night | None:
     return Night(run_id, *row, gpu_seconds=used.gpu_seconds if used else 0.0, bytes=int(grown or 0))
 
 
+def has_budget(catalog: Ledger, run_id: str) -> bool:
+    """Whether there is anything that a run may not exceed."""
+    limited = or_(Run.budget_gpu_seconds.is_not(None), Run.budget_bytes.is_not(None))
+    query = select(Run.id).where(Run.id == run_id, Run.schedule.is_not(None), limited)
+    with catalog.database.read() as connection:
+        return connection.scalar(query) is not None
+
+
+def unbegun(catalog: Ledger, run_id: str) -> int:
+    """How many shots of a run wait, or are some worker's and nothing of them was ever begun."""
+    begun = exists().where(Execution.shot_id == Shot.id)
+    left = or_(Shot.state == "waiting", and_(Shot.state == "claimed", ~begun))
+    with catalog.database.read() as connection:
+        return connection.scalar(select(func.count()).select_from(Shot).where(Shot.run_id == run_id, left)) or 0
+
+
 def untold_nights(catalog: Ledger) -> Sequence[str]:
-    """Runs of schedules that have ended without a report, and that nobody keeps; oldest first."""
+    """Runs of schedules that have ended or paused without a report, and that nobody keeps; oldest first."""
     alone = or_(Run.keeper.is_(None), Run.keeper_expires_at.is_(None), Run.keeper_expires_at < clock())
-    silent = (Run.schedule.is_not(None), Run.ended_at.is_not(None), Run.reported_at.is_(None), alone)
+    over = or_(Run.ended_at.is_not(None), and_(Run.state.in_(GOING), Run.paused_code.is_not(None)))
+    silent = (Run.schedule.is_not(None), over, Run.reported_at.is_(None), alone)
     with catalog.database.read() as connection:
         return list(connection.scalars(select(Run.id).where(*silent).order_by(Run.created_at)))

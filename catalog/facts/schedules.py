@@ -21,10 +21,11 @@ from catalog.tables import Run, Schedule
 class ScheduleFacts:
     """One schedule. Moments are UTC; `done_by` is a time of day in `timezone`; a start may be `late_seconds` late.
 
-    `overdue_seconds`: for how long a start of an active one has been due and has not come, by the database's clock; 0
-    otherwise. `last_code` and `last_note` say why the last start came to no run, or what is wrong besides.
-    `last_run_state` is `paused` where nothing of it is claimed. Of a run that goes on: `deadline`, `deadline_seconds`
-    until then (below 0: missed), `eta_seconds` until its end at its pace, None while that is unknown.
+    `overdue_seconds`: for how long a start of an active one has been due and has come to nothing yet, by the database's
+    clock; 0 otherwise, and where it `waits`, as its rules say, for a last run that goes on. `last_code` and `last_note`
+    say why the last start came to no run, or what is wrong besides. `last_run_state` is `paused` where nothing of it is
+    claimed. Of a run that goes on: `deadline`, `deadline_seconds` until then (below 0: missed), `eta_seconds` until its
+    end at its pace, None while that is unknown.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ScheduleFacts:
     applied_at: datetime
     next_at: datetime | None
     overdue_seconds: float
+    waits: bool
     last_run_id: str | None
     last_run_state: str | None
     last_started_at: datetime | None
@@ -85,6 +87,7 @@ def _schedules(catalog: Ledger, *wanted: Any) -> list[ScheduleFacts]:
 
 def _facts(catalog: Ledger, row: Any) -> ScheduleFacts:
     due = (row.now - row.next_at).total_seconds() if row.active and row.next_at is not None else 0.0
+    waits = due > 0 and row.overlap == "wait" and row.run_state in LIVE
     return ScheduleFacts(
         name=row.name,
         manifest=row.manifest,
@@ -101,7 +104,8 @@ def _facts(catalog: Ledger, row: Any) -> ScheduleFacts:
         active=row.active,
         applied_at=row.applied_at,
         next_at=row.next_at,
-        overdue_seconds=max(0.0, due),
+        overdue_seconds=0.0 if waits else max(0.0, due),
+        waits=waits,
         last_run_id=row.last_run_id,
         last_run_state=row.run_state,
         last_started_at=row.last_started_at,

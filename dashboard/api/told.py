@@ -25,7 +25,8 @@ class Told(BaseModel):
     subject: str = Field(description="A run's id, or a title.")
     data: dict[str, Any] = Field(
         description="Of a run: `run` with its names, times, shots by state and failures by code. Of shots: `shots`, "
-        "and their `count`. Of a report: what it says."
+        "and their `count`. Of a report: its `headline`, `figures`, `notes` and `troubles`, `shots` by state, and "
+        "its `page`."
     )
     links: dict[str, str] = Field(description="`dashboard`, where notify.yaml tells its address.")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +18,8 @@ VERSION = 1
 """Of the JSON; a key that is added does not change it."""
 LONGEST = 300
 LONGEST_TITLE = 150
-MOST_LINES = 20
+LONGEST_BODY = 1_800
+"""Discord takes 2,000 characters, Telegram 4,096."""
 
 _WORDS = {
     "run.finished": "done",
@@ -60,6 +61,8 @@ def letter(due: Due, dashboard: str) -> Letter:
         return _of_quarantine(due, dashboard)
     if "run" in body:
         return _of_run(due, dashboard)
+    if "headline" in body:
+        return _of_report(due, dashboard)
     for form in ("html", "markdown"):
         if isinstance(said := body.get(form), str):
             return Letter(_title(due.subject), said, form)
@@ -82,30 +85,55 @@ def _of_run(due: Due, dashboard: str) -> Letter:
     elif run.get("error_code"):
         lines.append(f"<p>{_text(run['error_code'])}: {_text(run['error_message'])}</p>")
     failures: Sequence[Mapping[str, Any]] = run["failures"]
-    lines += _listed(
+    listed = (
         f"{_text(one['code'])}: {one['shots']}, first {_text(one['first']['item'])}: {_text(one['first']['message'])}"
-        for one in failures[:MOST_LINES]
+        for one in failures
     )
-    lines.append(f"<p>Out folder: {_text(run['out_folder'])}<br>Run: {_text(run['id'])}</p>")
-    return Letter(
-        _title(f"{run['name']} {_WORDS[due.event]}: {counts}"), "\n".join(lines + _link(due, dashboard)), "html"
-    )
+    end = [f"<p>Out folder: {_text(run['out_folder'])}<br>Run: {_text(run['id'])}</p>", *_link(due, dashboard)]
+    return _fitting(f"{run['name']} {_WORDS[due.event]}: {counts}", lines, listed, len(failures), end)
+
+
+def _of_report(due: Due, dashboard: str) -> Letter:
+    said = due.body
+    figures = [f"{_text(one['name'])}: {_text(one['value'])}" for one in said["figures"]]
+    end = ["<p>" + "<br>".join(figures) + "</p>"] if figures else []
+    places = [("Report", said["page"]), ("Out folder", said["out_folder"]), ("Run", said["run_id"])]
+    if told := [f"{name}: {_text(place)}" for name, place in places if place]:
+        end.append("<p>" + "<br>".join(told) + "</p>")
+    listed = [_text(note) for note in said["notes"]]
+    listed += [
+        f"{_text(one['code'])}: {one['shots']}, first {_text(', '.join(one['first']))}: {_text(one['remedy'])}"
+        for one in said["troubles"]
+    ]
+    head = [f"<p>{_text(said['headline'])}</p>"]
+    return _fitting(said["headline"], head, listed, len(listed), end + _link(due, dashboard))
 
 
 def _of_quarantine(due: Due, dashboard: str) -> Letter:
     run, count = due.body["run"], due.body["count"]
     words = f"{count} shot{'s' if count != 1 else ''} of {run['name']} quarantined"
-    lines = [f"<p>{_text(words)}.</p>"]
-    lines += _listed(
+    listed = (
         f"{_text(one['item'])} {_text(one['variant'])}: {_text(one['code'])}: {_text(one['message'])}"
-        for one in due.body["shots"][:MOST_LINES]
+        for one in due.body["shots"]
     )
-    return Letter(_title(words), "\n".join(lines + _link(due, dashboard)), "html")
+    return _fitting(words, [f"<p>{_text(words)}.</p>"], listed, count, _link(due, dashboard))
 
 
-def _listed(lines: Any) -> list[str]:
-    found = [f"<li>{line}</li>" for line in lines]
-    return ["<ul>", *found, "</ul>"] if found else []
+def _fitting(title: str, head: Sequence[str], listed: Iterable[str], count: int, end: Sequence[str]) -> Letter:
+    """A letter with as many of the listed lines as chats have room for; there are `count` of them in all."""
+    found: list[str] = []
+    left = LONGEST_BODY - sum(map(len, (*head, *end)))
+    for line in listed:
+        left -= len(line)
+        if left < 0:
+            break
+        found.append(f"<li>{line}</li>")
+    if count > len(found):
+        found.append(
+            f"<li>and {count - len(found)} more</li>" if found else f"<li>{count}, too long to be told here</li>"
+        )
+    shown = ["<ul>", *found, "</ul>"] if found else []
+    return Letter(_title(title), "\n".join([*head, *shown, *end]), "html")
 
 
 def _title(text: str) -> str:

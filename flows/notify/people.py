@@ -26,6 +26,9 @@ def write_to(target: Target, letter: Letter) -> Answer:
     with _heard() as lines:
         if not post.add(target.url):
             return Answer("failed", "Apprise does not read its address: see https://appriseit.com/services")
+        for service in post:
+            if service.overflow_mode == apprise.OverflowMode.UPSTREAM:  # else the address says overflow=
+                service.overflow_mode = apprise.OverflowMode.SPLIT
         try:
             sent = post.notify(body=letter.body, title=letter.title, body_format=letter.format)
         except Exception as error:  # noqa: BLE001 - of a hundred services, each with faults of its own

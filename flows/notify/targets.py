@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -81,7 +81,7 @@ def read_targets(settings: Settings) -> Targets:
     except ValidationError as error:
         found = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors())
         raise _wrong(path, found, "mend it, or take it away") from None
-    if written.dashboard and urlsplit(written.dashboard).scheme not in ("http", "https"):
+    if written.dashboard and _split(written.dashboard).scheme not in ("http", "https"):
         raise _wrong(path, "dashboard: is no address", "write it as https://dailies.example.com")
     targets = [_target(path, name, entry) for name, entry in written.targets.items()]
     return Targets(tuple(targets), written.dashboard.rstrip("/"))
@@ -105,7 +105,7 @@ def _target(path: Path, name: str, entry: _Entry) -> Target:
 
 def _webhook(path: Path, name: str, entry: _Entry) -> Target:
     url, secret = _secret(path, name, entry.webhook), _secret(path, name, entry.secret)
-    parts = urlsplit(url)
+    parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise _wrong(path, f"target '{name}': webhook: is no address", "write it as https://...")
     if parts.scheme == "http" and not (_is_loopback(parts.hostname) or entry.plain):
@@ -128,6 +128,14 @@ def _secret(path: Path, name: str, value: str) -> str:
     if not (said := os.environ.get(variable)):
         raise _wrong(path, f"target '{name}': ${variable} is not in the environment", "set it where Dailies is started")
     return said
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of an address; none at all of what is none, such as `https://[::1/hook`."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def _is_loopback(host: str) -> bool:

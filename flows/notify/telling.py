@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from catalog.catalog import Catalog
 from catalog.errors import CatalogError
@@ -36,32 +37,26 @@ log = logging.getLogger("dailies.notify")
 def telling(catalog: Catalog, settings: Settings, *, waits: bool = True) -> Iterator[None]:
     """Tell everybody what happens meanwhile; at the end, what has just happened, waiting `LAST_SECONDS` at most.
 
-    A file that cannot be read keeps nothing from its work: it is an incident. Who does not `waits` leaves what is left
-    to the next sender.
+    Whoever is in the file is told, also where it changes meanwhile. A file that cannot be read keeps nothing from its
+    work: it is an incident. Who does not `waits` leaves what is left to the next sender.
     """
-    targets = readable(catalog, settings)
-    with suppress(CatalogError):  # a database that is away keeps nobody from work either: each thread tries again
-        know_targets(catalog, targets)
-    over, left = threading.Event(), threading.Event()
-    threads = [
-        threading.Thread(target=_watch, args=(catalog, one, targets.dashboard, over, left), name=one.name, daemon=True)
-        for one in targets.all
-    ]
-    for thread in threads:
-        thread.start()
+    senders = _Senders(catalog, settings)
+    senders.follow()
+    watcher = threading.Thread(target=senders.watch, name="notify.yaml", daemon=True)
+    watcher.start()
     try:
         yield
     except BaseException:
-        left.set()
+        senders.left.set()
         raise
     finally:
         if not waits:
-            left.set()
-        over.set()
-        until = time.monotonic() + (0.0 if left.is_set() else LAST_SECONDS)
-        for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
-        left.set()
+            senders.left.set()
+        senders.over.set()
+        until = time.monotonic() + (0.0 if senders.left.is_set() else LAST_SECONDS)
+        watcher.join(max(0.0, until - time.monotonic()))
+        senders.join(until)
+        senders.left.set()
 
 
 def know_targets(catalog: Catalog, targets: Targets) -> None:
@@ -77,10 +72,14 @@ def send_due(
     *,
     until_failed: bool = False,
     left: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Try everything that is due for a target, one after the other; returns how many arrived."""
+    """Try everything that is due for a target, one after the other; returns how many arrived.
+
+    Once `left` nothing is written down any more; once `stopped` nothing more is begun.
+    """
     arrived = 0
-    while not left():
+    while not left() and not stopped():
         due = catalog.take_notice(target.name, target.events)
         if due is None:
             break
@@ -126,19 +125,71 @@ def readable(catalog: Catalog, settings: Settings) -> Targets:
         return Targets()
 
 
-def _watch(catalog: Catalog, target: Target, dashboard: str, over: threading.Event, left: threading.Event) -> None:
-    known = False
-    while True:
-        last = over.is_set()
-        try:
-            if not known:
-                catalog.know_target(target.name, target.kind)
-                known = True
-            send_due(catalog, target, dashboard, until_failed=last, left=left.is_set)
-        except CatalogError as error:
-            log.warning("'%s' waits: %s", target.name, error)
-        except Exception:  # whatever it is, the next look may do better
-            log.exception("'%s'", target.name)
-        if last:
+class _Senders:
+    """A thread for each target that `notify.yaml` names now. Once `over` each looks a last time; once `left`, none."""
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        self._catalog, self._settings = catalog, settings
+        self.over, self.left = threading.Event(), threading.Event()
+        self._seen: object = ()
+        self._stops: dict[tuple[Target, str], threading.Event] = {}
+        self._threads: list[threading.Thread] = []
+
+    def follow(self) -> None:
+        """Read the file where it is another than before: who is in it no more is told no more, who is new is told."""
+        if (seen := _version(self._settings.notify)) == self._seen:
             return
-        over.wait(LOOK_SECONDS)
+        self._seen, targets = seen, readable(self._catalog, self._settings)
+        with suppress(CatalogError):  # a database that is away keeps nobody from work either: each thread tries again
+            know_targets(self._catalog, targets)
+        wanted = [(one, targets.dashboard) for one in targets.all]
+        for gone in self._stops.keys() - set(wanted):
+            self._stops.pop(gone).set()
+        for target, dashboard in wanted:
+            if (target, dashboard) not in self._stops:
+                stop = self._stops[target, dashboard] = threading.Event()
+                sender = threading.Thread(
+                    target=self._send, args=(target, dashboard, stop), name=target.name, daemon=True
+                )
+                self._threads.append(sender)
+                sender.start()
+
+    def watch(self) -> None:
+        """Follow the file until it is over."""
+        while not self.over.wait(LOOK_SECONDS):
+            try:
+                self.follow()
+            except Exception:  # whatever it is, the next look may do better
+                log.exception("%s", self._settings.notify)
+
+    def join(self, until: float) -> None:
+        """Wait for all of them, but no longer than that moment of the monotonic clock."""
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _send(self, target: Target, dashboard: str, stop: threading.Event) -> None:
+        known = False
+        while not stop.is_set():
+            last = self.over.is_set()
+            try:
+                if not known:
+                    self._catalog.know_target(target.name, target.kind)
+                    known = True
+                left, stopped = self.left.is_set, stop.is_set
+                send_due(self._catalog, target, dashboard, until_failed=last, left=left, stopped=stopped)
+            except CatalogError as error:
+                log.warning("'%s' waits: %s", target.name, error)
+            except Exception:  # whatever it is, the next look may do better
+                log.exception("'%s'", target.name)
+            if last:
+                return
+            self.over.wait(LOOK_SECONDS)
+
+
+def _version(path: Path) -> object:
+    """Another one whenever the file is written, replaced, or may be read by others."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino

@@ -37,8 +37,8 @@ def markdown(report: Report, *, most: int | None = None) -> str:
                 for x in lines
             ]
             parts.append("\n".join([f"## {state.capitalize()}", "", "| shot | title | |", "|---|---|---|", *rows]))
-    if left < 0 or (most is not None and len(report.lines) > most):
-        parts.append(f"{len(report.lines) - (most or 0)} more shots are in the report's file.")
+    if most is not None and len(report.lines) > most:
+        parts.append(f"{len(report.lines) - most} more shots are in the report's file.")
     if report.retired:
         keys = report.retired if most is None else report.retired[:most]
         parts.append("## Retired\n\nTheir rows are gone:\n\n" + "\n".join(f"- {escaped(key)}" for key in keys))

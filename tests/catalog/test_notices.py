@@ -189,6 +189,19 @@ def test_a_target_that_wants_no_more_gets_no_more_until_it_is_asked(place: Workp
     assert taken(catalog).subject == "now"
 
 
+def test_a_late_answer_brings_nobody_back(place: Workplace) -> None:
+    catalog = place.catalog
+    for name in ("shop", "team"):
+        catalog.know_target(name, "webhook")
+    catalog.post_notice("report", "Morning report", {})
+    shop, team = taken(catalog), taken(catalog, "team")
+    catalog.target_gone(shop, "410")
+    catalog.forget_target("team")
+    for due in (shop, team):
+        catalog.notice_told(due, "200")
+    assert [(row.name, row.state) for row in notice_targets(catalog)] == [("shop", "gone")]
+
+
 def test_a_target_that_is_forgotten_is_told_from_when_it_is_named_again(place: Workplace) -> None:
     catalog = place.catalog
     with pytest.raises(NotFound):

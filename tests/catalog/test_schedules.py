@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from catalog.catalog import Catalog
 from catalog.deliveries import NewDelivery, Reuse
@@ -16,8 +17,9 @@ from catalog.new_shots import NewRendition, NewShot
 from catalog.queries import incidents_of, run
 from catalog.retirement import retired_since
 from catalog.schedules import NewSchedule, Scheduled
-from catalog.tables import Delivery, Incident, Run
+from catalog.tables import Delivery, Incident, Run, Shot
 from tests.catalog.conftest import Workplace
+from tests.catalog.test_notices import TICK
 
 SOON = datetime.now(UTC) + timedelta(hours=1)
 NIGHTLY = NewSchedule(
@@ -39,7 +41,12 @@ WIDE = [NewRendition("16x9", 1920, 1080, "30", 180)]
 
 
 def submit(
-    catalog: Catalog, *keys: str, refused: tuple[str, ...] = (), after: str | None = None, **more: object
+    catalog: Catalog,
+    *keys: str,
+    refused: tuple[str, ...] = (),
+    after: str | None = None,
+    next_at: datetime | None = None,
+    **more: object,
 ) -> str:
     """A run of the schedule with these rows."""
     shots = [NewShot(key, key.partition("#")[0], renditions=WIDE) for key in keys]
@@ -52,7 +59,7 @@ def submit(
         triggered_by="schedule nightly",
         out_folder="/out",
         shots=shots,
-        scheduled=Scheduled("nightly", after, SOON, 3600.0, 1_000_000),
+        scheduled=Scheduled("nightly", after, SOON, 3600.0, 1_000_000, next_at),
         **more,  # type: ignore[arg-type]
     )
 
@@ -103,16 +110,20 @@ def test_a_start_that_is_due_and_does_not_come_is_overdue(place: Workplace) -> N
     catalog.put_schedule(replace(NIGHTLY, next_at=datetime.now(UTC) - timedelta(hours=2)), "tester")
     catalog.put_schedule(NIGHTLY, "tester")
     assert 7100 < schedule(catalog, "nightly").overdue_seconds < 7300
-    catalog.begin_schedule("nightly", SOON)
+    catalog.begin_schedule("nightly")
     begun = schedule(catalog, "nightly")
-    assert begun.overdue_seconds == 0 and begun.next_at == SOON
+    assert begun.overdue_seconds > 7100, "whoever begins it may die before there is a run"
     assert begun.last_started_at is not None and begun.last_run_id is None
 
-    catalog.note_schedule("nightly", "FEED_EMPTY", "the feed has no rows")
+    catalog.note_schedule("nightly", "SCHEDULE_NOT_APPLIED", "it says something else")
+    assert schedule(catalog, "nightly").overdue_seconds > 7100, "the start goes on"
+    catalog.note_schedule("nightly", "FEED_EMPTY", "the feed has no rows", next_at=SOON)
+    over = schedule(catalog, "nightly")
+    assert over.overdue_seconds == 0 and over.next_at == SOON
     told = schedule(catalog, "nightly")
     assert (told.last_code, told.last_note) == ("FEED_EMPTY", "the feed has no rows")
     with catalog.database.read() as connection:
-        (incident,) = connection.execute(select(Incident.code, Incident.message)).all()
+        (_, incident) = connection.execute(select(Incident.code, Incident.message).order_by(Incident.id)).all()
     assert incident.code == "FEED_EMPTY" and "nightly" in incident.message
 
     run_id = submit(catalog, "mug")
@@ -122,6 +133,22 @@ def test_a_start_that_is_due_and_does_not_come_is_overdue(place: Workplace) -> N
     assert going.deadline_seconds is not None and 3000 < going.deadline_seconds < 3700
     catalog.pause_run(run_id, "BUDGET_SPENT", "it is spent", "tester")
     assert schedule(catalog, "nightly").last_run_state == "paused"
+
+
+def test_a_start_is_due_until_it_has_its_run_but_may_wait_for_the_last_one(place: Workplace) -> None:
+    catalog = place.catalog
+    due, later = datetime.now(UTC) - timedelta(hours=2), SOON + timedelta(days=1)
+    catalog.put_schedule(replace(NIGHTLY, next_at=due, overlap="wait"), "tester")
+    first = submit(catalog, "mug")
+    waits = schedule(catalog, "nightly")
+    assert waits.waits and waits.overdue_seconds == 0 and waits.next_at == due
+    catalog.set_run_state(first, "done")
+    assert schedule(catalog, "nightly").overdue_seconds > 7100
+    submit(catalog, "mug", after=first, next_at=later)
+    assert (schedule(catalog, "nightly").overdue_seconds, schedule(catalog, "nightly").next_at) == (0, later)
+    catalog.switch_schedule("nightly", None, "tester")
+    catalog.note_schedule("nightly", "FEED_EMPTY", "the feed has no rows", next_at=SOON)
+    assert schedule(catalog, "nightly").next_at is None, "it was paused meanwhile"
 
 
 def test_of_two_starts_at_once_one_submits(place: Workplace) -> None:
@@ -143,6 +170,43 @@ def test_a_report_is_told_once_and_again_after_a_run_was_taken_up(place: Workpla
     assert [catalog.report_run(run_id, "Done", {"n": n}) for n in range(2)] == [True, False]
     catalog.reopen_run(run_id, "tester")
     assert catalog.report_run(run_id, "Done", {})
+
+    (claim,) = catalog.claim(catalog.new_batch(run_id, [f"{run_id}.00001"]), [f"{run_id}.00001"], "worker", 60.0)
+    catalog.finish_shot(claim, "done")
+    catalog.finish_run(run_id)
+    catalog.reopen_run(run_id, "tester")
+    assert not catalog.report_run(run_id, "Done", {}), "nothing of it was taken up"
+
+
+def test_a_run_whose_shot_is_retried_or_whose_pause_is_lifted_is_reported_again(place: Workplace) -> None:
+    catalog = place.catalog
+    catalog.put_schedule(NIGHTLY, "tester")
+    run_id = submit(catalog, "mug")
+    shot = f"{run_id}.00001"
+    with catalog.database.write() as connection:
+        connection.execute(update(Shot).where(Shot.id == shot).values(plan={"stages": []}))
+    (claim,) = catalog.claim(catalog.new_batch(run_id, [shot]), [shot], "worker", 60.0)
+    catalog.finish_shot(claim, "failed", "ENGINE_FAILED", "no")
+    catalog.finish_run(run_id)
+    assert catalog.report_run(run_id, "Failed", {})
+    catalog.retry_shots([shot], "ana")
+    assert catalog.report_run(run_id, "Done", {})
+    catalog.pause_run(run_id, "BUDGET_SPENT", "it is spent", "keeper")
+    catalog.reopen_run(run_id, "ana")
+    assert catalog.report_run(run_id, "Done", {})
+
+
+def test_an_older_night_that_is_resumed_retires_nothing_of_later_ones(place: Workplace) -> None:
+    catalog = place.catalog
+    catalog.put_schedule(NIGHTLY, "tester")
+    first = submit(catalog, "mug", "cup")
+    deliver(place, first, "mug", "cup")
+    time.sleep(TICK)
+    second = submit(catalog, "mug", "bowl", after=first)
+    deliver(place, second, "mug", "bowl")
+    assert catalog.retire_vanished(second) == 1
+    assert catalog.retire_vanished(first) == 0
+    assert current(catalog) == {"mug", "bowl"}
 
 
 def test_a_vanished_row_retires_its_deliveries_and_comes_back_with_the_same_file(place: Workplace) -> None:

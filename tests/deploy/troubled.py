@@ -65,7 +65,7 @@ def _scheduled(gallery: Gallery) -> str:
     refused = NewSchedule(name="Other", next_at=now + timedelta(hours=20), **rules)
     for one in (late, refused):
         gallery.catalog.put_schedule(one, "tests")
-    gallery.catalog.begin_schedule("Shop", late.next_at)
+    gallery.catalog.begin_schedule("Shop")
     gallery.catalog.note_schedule("Other", "FEED_EMPTY", "no rows")
     due = Scheduled("Shop", None, now - timedelta(hours=2), None, None)
     return gallery.submit(24, name="Shop", scheduled=due)

@@ -6,6 +6,7 @@ import base64
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from flows.notify import telling as sender
 from flows.notify.targets import read_targets
 from flows.notify.telling import pause_seconds, send_due, telling
 from flows.notify.webhook import sign
+from flows.report.facts import Line, Report, Trouble
 from flows.settings import Settings
 from manifests.errors import InputError
 from tests.dashboard.gallery import HOSTILE, Gallery
@@ -136,6 +138,35 @@ def test_who_is_gone_is_left_alone_until_a_test_arrives(
         assert secret not in shown
 
 
+def test_a_file_that_changes_is_followed(gallery: Gallery, at_once: None) -> None:
+    def report(subject: str) -> None:
+        gallery.catalog.post_notice("report", subject, {})
+
+    def told(shop: Shop) -> list[str]:
+        return [one["subject"] for one in shop.effects.values()]
+
+    with serving(Shop()) as old, serving(Shop()) as new:
+        settings = Settings()
+        with telling(gallery.catalog, settings):
+            write(gallery, shop={"webhook": old.url, "secret": SECRET})
+            awaited(lambda: notice_targets(gallery.catalog))
+            report("first")
+            awaited(lambda: told(old) == ["first"])
+            write(
+                gallery,
+                shop={"webhook": new.url, "secret": SECRET},
+                chat={"apprise": "mmost://127.0.0.1:1/" + "a" * 26},
+            )
+            awaited(lambda: len(notice_targets(gallery.catalog)) == 2)
+            awaited(lambda: not [one for one in threading.enumerate() if one.name == "shop"][1:])
+            report("second")
+            awaited(lambda: told(new) == ["second"])
+            (gallery.folder / "notify.yaml").unlink()
+            awaited(lambda: not [one for one in threading.enumerate() if one.name in ("shop", "chat")])
+            report("third")
+        assert (told(old), told(new)) == (["first"], ["second"])
+
+
 def test_nobody_waits_long_for_who_does_not_answer(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
@@ -180,6 +211,36 @@ def test_a_chat_is_told_in_words_that_command_nothing(gallery: Gallery) -> None:
     assert not [sign for sign in ("<", "@", "[a]") if sign in line], line
 
 
+def test_a_long_report_is_told_in_short(gallery: Gallery) -> None:
+    from flows.report.summary import summary
+
+    hostile = f"{HOSTILE} @channel [a](https://b.example)"
+    lines = tuple(Line(f"mug{n}", hostile, "failed", (), f"CODE_{n % 30}", hostile, None) for n in range(300))
+    troubles = tuple(Trouble(f"CODE_{n}", "Export it again. " * 10, ("mug1", "mug2")) for n in range(30))
+    night = Report(
+        schedule="nightly", run_id="r261122-010000-abc1234", manifest="/m/nightly.yaml", state="failed",
+        headline="nightly: failed, 300 failed", figures=(("GPU time", "1:02"), ("Next start", "paused")),
+        notes=(hostile,), troubles=troubles, lines=lines, retired=("cup",), out_folder=Path("/out"),
+    )  # fmt: skip
+    said = summary(night, Path("/reports/nightly.html"))
+    assert said["shots"] == {"failed": 300} and len(said["troubles"]) == 20
+    with serving(Chat()) as chat:
+        settings = write(gallery, team={"apprise": chat.url})
+        with telling(gallery.catalog, settings):
+            gallery.catalog.post_notice("report", night.headline, said)
+    (line,) = chat.lines
+    assert len(line) < 2000, f"Discord takes no more: {len(line)}"
+    for told in (
+        "300 failed",
+        "CODE_0: 2, first mug1, mug2: Export",
+        "- and 1",
+        "GPU time: 1:02",
+        "/reports/nightly.html",
+    ):
+        assert told in line, (told, line)
+    assert not [sign for sign in ("<", "@", "[a]", "# ", "\\", "|") if sign in line], line
+
+
 def test_a_report_is_sent_as_it_was_written(gallery: Gallery) -> None:
     with serving(Post()) as post:
         settings = write(gallery, team={"apprise": post.url})
@@ -218,6 +279,7 @@ def test_the_pauses_grow_over_a_day() -> None:
         ({"a": {"webhook": "http://shop.example/hook", "secret": SECRET}}, "http can be read on its way"),
         ({"a": {"webhook": "https://shop.example/hook", "secret": "hunter22"}}, "wants 24 to 64 bytes"),
         ({"a": {"webhook": "https://shop.example/hook", "secret": "$NOBODY_SET_THIS"}}, "$NOBODY_SET_THIS is not in"),
+        ({"a": {"webhook": "https://[::1/secret-word", "secret": SECRET}}, "webhook: is no address"),
         ({"a": {"webhook": "x", "apprise": "y"}}, "needs one address"),
         ({"a": {"apprise": "slack://T/B/C", "events": ["run.ended"]}}, "no event is called 'run.ended'"),
         ({"a": {"apprise": "slack://T/B/C", "hunter22": 1}}, "Extra inputs are not permitted"),
@@ -250,6 +312,13 @@ def test_a_file_that_everybody_can_read_is_refused(gallery: Gallery, capsys: pyt
     (gallery.folder / "notify.yaml").chmod(0o600)
     assert command(["notify", "list"]) == 2
     assert "hunter22" not in capsys.readouterr().err
+
+
+def test_a_dashboard_that_is_no_address_is_refused(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in ("dailies.example.com", "https://[::1"):
+        write(gallery, wrong, a={"apprise": "slack://T/B/C"})
+        assert command(["notify", "list"]) == 2
+        assert "dashboard: is no address" in capsys.readouterr().err
 
 
 def test_secrets_may_be_the_environments(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:

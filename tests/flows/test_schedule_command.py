@@ -18,6 +18,8 @@ import pytest
 from catalog.facts import schedule
 from catalog.queries import run_status
 from flows.cli import command
+from flows.doctor import _settings  # pyright: ignore[reportPrivateUsage]
+from flows.settings import Settings
 from tests.flows.processes import heard, of_home, until
 from tests.prefect_schema import with_schema
 from tests.workroom import Workroom, index_of
@@ -127,6 +129,65 @@ def test_a_schedule_is_one_thing_in_both_places(
         with pytest.raises(ObjectNotFound):
             deployed()
     assert codes(printed(2, "pause", "tests")) == ["NO_SCHEDULE"]
+
+
+@pytest.mark.slow
+def test_a_name_that_is_taken_is_told_before_anything_is_applied(
+    home: Workroom, prefect_server: str, printed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.deployments import apply
+
+    apply()
+    ping = "https://hc.example/a-secret-path"
+    first = manifest(home, "a", schedule=WEEKDAYS | {"ping": ping}, name="first.yaml")
+    same = manifest(home, "a", schedule=WEEKDAYS, name="same.yaml")
+    assert command(["schedule", "apply", str(first), str(same)]) != 0
+    assert printed(0, "list") == []
+    for told in (printed(0, "apply", str(first)), printed(0, "list")):
+        assert [one["ping"] for one in told] == ["hc.example"]
+
+    monkeypatch.setenv("DAILIES_PING_URL", ping)
+    (shown,) = [one for one in _settings(Settings()) if one.subject == "ping_url"]
+    assert shown.found == "hc.example"
+    monkeypatch.setenv("DAILIES_PING_URL", "https://ana:hunter22@hc.example/x")
+    told = printed(2, "list")
+    assert codes(told) == ["BAD_SETTING"] and "wanted an http or https URL" in str(told) and "hunter22" not in str(told)
+
+
+@pytest.mark.slow
+def test_a_later_start_is_one_that_prefect_made_and_nobody_asked_for(home: Workroom, prefect_server: str) -> None:
+    from prefect.states import Cancelled, Scheduled
+
+    from flows.deployments import apply
+    from flows.prefect_hints import asking, later_start
+    from flows.schedule_deployments import put
+    from flows.scheduling import wanted_of
+
+    apply()
+    with home.tools() as tools:
+        tools.catalog.put_schedule(wanted_of(manifest(home, "a", schedule=WEEKDAYS)), "test")
+        put([schedule(tools.catalog, "tests")])
+    due = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
+
+    def start(days: int, **parameters: str) -> Any:
+        at: Any = due + timedelta(days=days)
+        named = {"schedule": "tests", **parameters}
+        return client.create_flow_run_from_deployment(deployment, parameters=named, state=Scheduled(scheduled_time=at))
+
+    with asking() as client:
+        deployment = client.read_deployment_by_name("scheduled/tests").id
+
+        def later() -> datetime | None:
+            return later_start(str(deployment), due, due + timedelta(days=3))
+
+        start(0)
+        start(4)
+        start(1, asked_by="ana")
+        assert later() is None
+        second, _ = start(2), start(1)
+        assert later() == due + timedelta(days=2)
+        client.set_flow_run_state(second.id, Cancelled())
+        assert later() == due + timedelta(days=1)
 
 
 def test_up_applies_a_manifest_that_says_nothing_at_one(home: Workroom) -> None:

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prefect.client.schemas.objects import State
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from catalog.facts import ScheduleFacts, night, schedule
 from catalog.queries import latest_run, list_runs, run_status
-from catalog.tables import Notice
+from catalog.tables import Notice, Shot
 from flows.cli import command
 from flows.run import Outcome
 from flows.scheduling import wanted_of
 from manifests.errors import InputError
+from tests.flows.receivers import SECRET, Shop, serving
 from tests.flows.test_start_rules import switch as switch
 from tests.workroom import Workroom
 
@@ -92,7 +94,9 @@ def test_nights_one_after_the_other(home: Workroom, switch: tuple[str, list[str]
     assert page == (home.settings.home / "reports" / "tests" / f"{run_id}.html").read_text(encoding="utf-8")
     assert facts(home).last_run_id == run_id
     ((_, body),) = reports(home)
-    assert (body["run_id"], body["state"], body["markdown"].replace("\\", "")) == (run_id, "done", told)
+    assert (body["run_id"], body["state"], body["shots"]) == (run_id, "done", {"new": 3})
+    assert {"name": "Ended", "value": body["figures"][1]["value"]} in body["figures"] and "markdown" not in body
+    assert body["page"] == str(home.settings.home / "reports" / "tests" / f"{run_id}.html")
 
     # A row is gone, another's picture is torn: what stands is not touched, the vanished row's file leaves the folder.
     # What the schedule says now was not applied.
@@ -160,6 +164,16 @@ def test_a_budget_stops_a_run_before_it_is_exceeded(home: Workroom, monkeypatch:
     assert "s2" in section(reported(home, run_id), "New")
 
 
+def test_a_run_sends_its_own_report(home: Workroom) -> None:
+    applied(home, feed(home, "s0"))
+    with serving(Shop()) as shop:
+        path = home.settings.home / "notify.yaml"
+        path.write_text(yaml.safe_dump({"targets": {"shop": {"webhook": shop.url, "secret": SECRET}}}))
+        path.chmod(0o600)
+        begin()
+        assert {one["type"] for one in shop.effects.values()} == {"run.finished", "report"}
+
+
 def test_work_that_takes_more_than_was_estimated_is_stopped_too(home: Workroom) -> None:
     from catalog.publication import StagedFile
     from catalog.schedules import Scheduled
@@ -189,12 +203,20 @@ def test_work_that_takes_more_than_was_estimated_is_stopped_too(home: Workroom) 
         heed_budget(catalog, run_id)
         assert run_status(catalog, run_id).run.paused_code is None
         drawn("a", 2700.0)
+        others = [f"{run_id}.{n:05d}" for n in (2, 3)]
+        with catalog.database.write() as connection:
+            connection.execute(update(Shot).where(Shot.id.in_(others)).values(state="done"))
+        heed_budget(catalog, run_id)
+        assert run_status(catalog, run_id).run.paused_code is None, "no shot is left to begin"
+        with catalog.database.write() as connection:
+            connection.execute(update(Shot).where(Shot.id.in_(others)).values(state="claimed"))
         heed_budget(catalog, run_id)
         row = run_status(catalog, run_id).run
         assert row.paused_code == "BUDGET_SPENT"
         assert (
             row.paused_why is not None and "0.75 of 1 GPU hours are spent, the next shot needs 0.28" in row.paused_why
         )
+        assert "2 shots left undone" in row.paused_why, "what is begun ends"
 
 
 def test_a_night_whose_keeper_died_is_told_by_reconcile(home: Workroom) -> None:
@@ -212,6 +234,52 @@ def test_a_night_whose_keeper_died_is_told_by_reconcile(home: Workroom) -> None:
     shutil.rmtree(home.settings.home / "reports")
     reconcile()
     assert not (home.settings.home / "reports").exists(), "it is told once"
+
+
+def test_a_paused_night_whose_keeper_died_is_told_by_reconcile(home: Workroom) -> None:
+    from catalog.schedules import Scheduled
+    from flows.reconcile import reconcile
+
+    applied(home, feed(home, "s0"))
+    with home.tools() as tools:
+        planned = home.plan(home.folder / "m.yaml")
+        run_id = home.submit(tools, planned, scheduled=Scheduled("tests", None, None, None, None))
+        shot = f"{run_id}.00001"
+        tools.catalog.claim(tools.catalog.new_batch(run_id, [shot]), [shot], "a worker that died", -1.0)
+        tools.catalog.pause_run(run_id, "BUDGET_SPENT", "it is spent", "a keeper that died")
+    for _ in range(2):
+        reconcile()
+        assert "s0" in section(reported(home, run_id), "Left") and "it is spent" in reported(home, run_id)
+        assert (home.folder / "out" / "report.html").exists() and len(reports(home)) == 1, "it is told once"
+    with home.tools() as tools:
+        assert run_status(tools.catalog, run_id).run.state == "paused"
+
+
+def test_a_night_that_cannot_be_told_keeps_no_other_from_it(home: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    from catalog.schedules import Scheduled
+    from flows import reconcile as reconciling
+
+    applied(home, feed(home, "s0"))
+    runs: list[str] = []
+    with home.tools() as tools:
+        for after in (None, 0):
+            night_of = Scheduled("tests", None if after is None else runs[after], None, None, None)
+            runs.append(home.submit(tools, home.plan(home.folder / "m.yaml"), scheduled=night_of))
+            tools.catalog.cancel_run(runs[-1], "test")
+            tools.catalog.finish_run(runs[-1])
+    close = reconciling.close_night
+
+    def full(catalog: Any, settings: Any, run_id: str) -> None:
+        if run_id == runs[0]:
+            raise OSError("no space left on device")
+        close(catalog, settings, run_id)
+
+    monkeypatch.setattr(reconciling, "close_night", full)
+    reconciling.reconcile()
+    assert [body["run_id"] for _, body in reports(home)] == runs[1:]
+    monkeypatch.setattr(reconciling, "close_night", close)
+    reconciling.reconcile()
+    assert [body["run_id"] for _, body in reports(home)] == runs[::-1]
 
 
 def test_a_start_that_is_skipped_ends_well_and_says_why(home: Workroom, switch: tuple[str, list[str]]) -> None:
@@ -247,6 +315,27 @@ def test_a_start_that_is_too_late_is_skipped(
     assert heard == ["/id/fail"], "a night without clips is not a good end"
 
 
+def test_a_start_that_is_killed_while_it_plans_stays_overdue(home: Workroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import scheduled as starts
+
+    due = datetime.now(UTC) - timedelta(hours=1)
+    applied(home, feed(home, "s0", cron=f"{due:%M} {due:%H} * * *", timezone="UTC"))
+    with home.tools() as tools:
+        tools.catalog.switch_schedule("tests", due, "test")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as planning:
+        planning.setattr(starts, "_run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            starts.scheduled("tests")
+    assert 3500 < facts(home).overdue_seconds < 4000
+    begin()
+    over = facts(home)
+    assert over.overdue_seconds == 0 and over.next_at is not None and over.next_at > datetime.now(UTC)
+
+
 def test_a_start_that_comes_to_nothing_is_told(home: Workroom) -> None:
     from flows.scheduled import scheduled
 
@@ -256,4 +345,4 @@ def test_a_start_that_comes_to_nothing_is_told(home: Workroom) -> None:
         scheduled("tests")
     ((subject, body),) = reports(home)
     assert (subject, body["state"], body["run_id"]) == ("tests: stopped, FEED_UNREADABLE", "stopped", None)
-    assert "m.yaml" in body["markdown"]
+    assert "m.yaml" in body["notes"][0]

@@ -15,7 +15,7 @@ from catalog.facts import ScheduleFacts, schedule
 from catalog.schedules import Scheduled
 from flows.ping import ping
 from flows.scheduling import wanted_of
-from flows.start_rules import NotStarted, alone, feed, in_time, superseded
+from flows.start_rules import NotStarted, alone, feed, in_time, latest, superseded
 from tasks.tools import Tools
 from tests.workroom import Workroom
 
@@ -65,10 +65,14 @@ def test_a_start_may_be_so_late_and_no_later(home: Workroom, tools: Tools) -> No
 
 def test_of_many_late_starts_the_latest_is_enough(home: Workroom, tools: Tools) -> None:
     asked = applied(tools, home.manifest(rows(home, 1), schedule=NIGHTLY))
-    assert superseded(asked, DUE, DUE + timedelta(hours=5)) == ""
-    assert "2026-11-23 01:00 UTC" in superseded(asked, DUE, DUE + timedelta(days=3))
+    later, days = DUE + timedelta(days=2), timedelta(days=3, hours=1)
+    assert superseded(asked, DUE, DUE + timedelta(hours=5), lambda *_: later) == ""
+    assert "2026-11-24 01:00 UTC" in superseded(asked, DUE, DUE + days, lambda *_: later)
+    assert superseded(asked, DUE, DUE + days, lambda *_: None) == "", "the server was away as well"
+    assert latest(asked, DUE, DUE + days) == DUE + timedelta(days=3), "the last one stands for those that never came"
+    assert latest(asked, DUE, DUE + timedelta(days=3, hours=3)) == DUE, "all of them are too late"
     tools.catalog.switch_schedule("tests", None, "test")
-    assert "paused" in superseded(schedule(tools.catalog, "tests"), DUE, DUE)
+    assert "paused" in superseded(schedule(tools.catalog, "tests"), DUE, DUE, lambda *_: None)
 
 
 def test_while_the_last_run_goes_on_a_start_is_skipped_or_waits(home: Workroom, tools: Tools) -> None:
@@ -85,7 +89,11 @@ def test_while_the_last_run_goes_on_a_start_is_skipped_or_waits(home: Workroom, 
         if len(slept) == 2:
             tools.catalog.set_run_state(run_id, "done")
 
-    alone(tools.catalog, waits, now, sleep)
+    def paused_meanwhile(seconds: float) -> None:
+        tools.catalog.switch_schedule("tests", None, "test")
+        sleep(seconds)
+
+    assert not alone(tools.catalog, waits, now, paused_meanwhile).active
     assert len(slept) == 2
     tools.catalog.set_run_state(run_id, "planned")
     too_long = refusal(lambda: alone(tools.catalog, waits, now - timedelta(hours=3), sleep))
@@ -163,5 +171,6 @@ def test_a_ping_tells_starts_and_ends_and_never_fails(
         assert not ping(f"{url}/broken", "done")
         assert not ping("http://127.0.0.1:1/secret", "done")
         assert not ping("http://[::1/secret", "done")
+        assert not ping("http://ana:secret@127.0.0.1:1/x", "done")
     assert not ping("", "done")
     assert "it answers 500" in caplog.text and "ConnectError" in caplog.text and "secret" not in caplog.text

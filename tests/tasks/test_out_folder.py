@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from catalog.queries import shots_of
-from tasks.out_folder import put, write_out_folder
+from catalog.retirement import Retired
+from catalog.store import hash_file
+from tasks.out_folder import put, withdraw, write_out_folder
 from tasks.out_index import FORMULA, harmless
 from tests.workroom import Workroom, index_of
 
@@ -50,6 +52,32 @@ def test_without_links_it_is_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "link", refused)
     put(source, tmp_path / "out.mp4")
     assert (tmp_path / "out.mp4").read_bytes() == b"clip"
+
+
+@pytest.mark.usefixtures("small")
+def test_a_retired_file_that_cannot_be_taken_out_keeps_no_other_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = Workroom(tmp_path)
+    home.picture("a.png")
+    retired: list[Retired] = []
+    for name in ("held", "free"):
+        place = tmp_path / "out" / f"{name}.mp4"
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(name.encode())
+        retired.append(Retired(name, name, name, "web", hash_file(place), None, (str(place),)))
+    unlink = Path.unlink
+
+    def locked(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "held.mp4":
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok)
+
+    with home.tools() as tools:
+        run_id = home.submit(tools, home.plan(home.manifest([{"id": "mug", "source": "a.png"}])))
+        monkeypatch.setattr(Path, "unlink", locked)
+        assert withdraw(tools.catalog, tmp_path / "out", run_id, retired) == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["held.mp4"] and "held.mp4" in caplog.text
 
 
 def test_a_copy_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
