@@ -31,7 +31,8 @@ WEEKDAYS = {"cron": "30 2 * * MON-FRI", "timezone": "Europe/Berlin", "budget": {
 def manifest(home: Workroom, *ids: str, **asked: Any) -> Path:
     home.picture("a.png")
     rows = [{"id": name, "source": "a.png", "motion": {"amount": 0.05 + n / 100}} for n, name in enumerate(ids)]
-    return home.manifest(rows, **{"defaults": {"deliver": ["draft_576p"]}} | asked)
+    more: dict[str, Any] = {"defaults": {"deliver": ["draft_576p"]}}
+    return home.manifest(rows, **more | asked)
 
 
 @pytest.fixture
