@@ -10,9 +10,10 @@ import pytest
 from catalog.errors import Damaged
 from catalog.queries import deliveries_of, each_shot
 from manifests.errors import InputError
-from tasks.approved_folder import RECORD, Sent, write_approved
+from tasks.approved_folder import Sent, write_approved
 from tasks.out_folder import put
 from tasks.receivers import PLAIN, receiver
+from tasks.sent_record import RECORD
 from tests.tasks.scene.storyroom import Told, board, run
 from tests.workroom import Workroom, flip_a_byte, index_of, rows_of
 
