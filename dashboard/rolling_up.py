@@ -38,5 +38,5 @@ class RollingUp:
                 self.done_at = time.time()
             except CatalogError as error:  # the next turn is another chance
                 log.warning("hours of work are not added up: %s", error)
-            except Exception:
+            except Exception:  # whatever it is, the next turn is another chance too
                 log.exception("hours of work are not added up")
